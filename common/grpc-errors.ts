@@ -1,0 +1,50 @@
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { type ErrorCode, errorCatalogue, errorMessage, SwarmError } from './errors.ts';
+
+const CODE_KEY = 'swm-code';
+const HINT_KEY = 'swm-hint-bin';
+
+/** What a gRPC handler passes to its callback so that the caller gets the same `SwarmError` back. */
+export function toServiceError(error: unknown): Partial<ServiceError> {
+  const known = error instanceof SwarmError;
+  const metadata = new Metadata();
+  metadata.set(CODE_KEY, known ? error.code : 'SWM_INTERNAL');
+  if (known && error.hint) metadata.set(HINT_KEY, Buffer.from(error.hint));
+  return {
+    code: known ? error.grpcStatus : status.INTERNAL,
+    details: errorMessage(error),
+    message: errorMessage(error),
+    metadata,
+  };
+}
+
+/** The `SwarmError` behind a failed gRPC call; calls that never reached a handler are UNAVAILABLE. */
+export function fromServiceError(error: unknown): SwarmError {
+  if (error instanceof SwarmError) return error;
+  const failure = error as Partial<ServiceError>;
+  const code = failure.metadata?.get?.(CODE_KEY)[0]?.toString();
+  const hint = failure.metadata?.get?.(HINT_KEY)[0]?.toString();
+  const message = failure.details || errorMessage(error);
+  if (code && code in errorCatalogue) {
+    return new SwarmError(code as ErrorCode, message, { cause: error, ...(hint ? { hint } : {}) });
+  }
+  return new SwarmError(codeOfStatus(failure.code), message, { cause: error });
+}
+
+function codeOfStatus(grpc: status | undefined): ErrorCode {
+  switch (grpc) {
+    case status.UNAVAILABLE:
+    case status.CANCELLED:
+      return 'SWM_UNAVAILABLE';
+    case status.DEADLINE_EXCEEDED:
+      return 'SWM_TIMEOUT';
+    case status.UNAUTHENTICATED:
+      return 'SWM_UNAUTHENTICATED';
+    case status.PERMISSION_DENIED:
+      return 'SWM_PERMISSION_DENIED';
+    case status.NOT_FOUND:
+      return 'SWM_NOT_FOUND';
+    default:
+      return 'SWM_INTERNAL';
+  }
+}
