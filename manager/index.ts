@@ -1,0 +1,2 @@
+export type { Commit, Kind, ObjectTypes, ReadTx, Selector, StoreChange } from './store/types.ts';
+export type * from './types.ts';
