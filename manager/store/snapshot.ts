@@ -1,0 +1,102 @@
+import protobuf from 'protobufjs/minimal.js';
+import { type StoreObject, StoreSnapshotChunk } from '../../proto/gen/swarm/store.ts';
+import { type AnyObject, kinds, unwrap, wrap } from './kinds.ts';
+import { newTables, type Tables, tableOf } from './table.ts';
+import type { Kind, ObjectTypes } from './types.ts';
+
+/** Objects in one chunk; at 2 KiB an object this is 128 KiB. */
+const CHUNK_OBJECTS = 64;
+/** Milliseconds of work before the event loop gets a turn. */
+const SLICE_MS = 5;
+
+/** What long work asks of its surroundings. */
+export interface Pacing {
+  /** Milliseconds, never going back. */
+  readonly monotonic: () => number;
+  /** Resolves after the event loop had a turn. */
+  readonly yieldTurn: () => Promise<void>;
+}
+
+/**
+ * The objects of `tables` as of this call: since objects are immutable, a copy of the references
+ * is a copy of the state. Each piece is one length-delimited `StoreSnapshotChunk`.
+ */
+export function writeSnapshot(tables: Tables, pacing: Pacing): AsyncIterable<Uint8Array> {
+  const captured = kinds.map((kind) => [kind, [...tables[kind].values()]] as const);
+  return encodeChunks(captured, pacing);
+}
+
+/** New tables from the bytes of a snapshot, however they are cut. */
+export async function readSnapshot(
+  pieces: AsyncIterable<Uint8Array>,
+  pacing: Pacing,
+): Promise<Tables> {
+  const tables = newTables();
+  const turn = slices(pacing);
+  for await (const chunk of delimited(pieces)) {
+    for (const object of StoreSnapshotChunk.decode(chunk).objects) insert(tables, object);
+    await turn();
+  }
+  return tables;
+}
+
+async function* encodeChunks(
+  captured: readonly (readonly [Kind, readonly AnyObject[]])[],
+  pacing: Pacing,
+): AsyncGenerator<Uint8Array> {
+  const turn = slices(pacing);
+  for (const [kind, objects] of captured) {
+    for (let at = 0; at < objects.length; at += CHUNK_OBJECTS) {
+      const wrapped = objects.slice(at, at + CHUNK_OBJECTS).map((object) => wrap(kind, object));
+      const chunk = StoreSnapshotChunk.encode({ objects: wrapped }).finish();
+      yield protobuf.Writer.create().bytes(chunk).finish();
+      await turn();
+    }
+  }
+}
+
+function insert(tables: Tables, object: StoreObject): void {
+  const known = unwrap(object);
+  if (!known) return;
+  const [kind, value] = known;
+  tableOf(tables, kind).set(value as ObjectTypes[typeof kind]);
+}
+
+/** A function to call after each piece of work: it yields whenever a slice is used up. */
+function slices(pacing: Pacing): () => Promise<void> {
+  let until = pacing.monotonic() + SLICE_MS;
+  return async () => {
+    if (pacing.monotonic() < until) return;
+    await pacing.yieldTurn();
+    until = pacing.monotonic() + SLICE_MS;
+  };
+}
+
+/** The length-delimited messages in a stream of bytes. */
+async function* delimited(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let rest = Buffer.alloc(0);
+  for await (const piece of pieces) {
+    rest = rest.length > 0 ? Buffer.concat([rest, piece]) : Buffer.from(piece);
+    let at = 0;
+    for (let next = frame(rest, at); next; next = frame(rest, at)) {
+      yield rest.subarray(next.start, next.end);
+      at = next.end;
+    }
+    rest = rest.subarray(at);
+  }
+  if (rest.length > 0) throw new Error(`snapshot ends inside a chunk, ${rest.length} bytes over`);
+}
+
+/** Where the message at `at` lies, or undefined while a part of it is missing. */
+function frame(bytes: Buffer, at: number): { start: number; end: number } | undefined {
+  let length = 0;
+  for (let i = 0; at + i < bytes.length; i += 1) {
+    const byte = bytes[at + i] as number;
+    length += (byte & 0x7f) * 2 ** (7 * i);
+    if (byte < 0x80) {
+      const start = at + i + 1;
+      return start + length <= bytes.length ? { start, end: start + length } : undefined;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,11 @@
+import type { Clock } from '../../common/clock.ts';
+import { MemoryStore } from '../../manager/store/memory-store.ts';
+import { LocalProposer } from './local-proposer.ts';
+
+/** A store that leads a cluster of one, in memory. */
+export function localStore(clock?: Clock): { store: MemoryStore; proposer: LocalProposer } {
+  const proposer = new LocalProposer();
+  const store = new MemoryStore({ proposer, ...(clock ? { clock } : {}) });
+  proposer.attach(store);
+  return { store, proposer };
+}
