@@ -31,8 +31,11 @@ export interface GossipMember {
  */
 export interface GossipApi {
   start(identity: SwarmIdentity): Promise<void>;
-  /** Says goodbye to the others; all rows of this node go with it. */
-  stop(): Promise<void>;
+  /**
+   * `leave` (the default) says goodbye to the others, and all rows of this node go with it. Without
+   * it the others find this node silent, and its rows show again when it comes back.
+   */
+  stop(options?: { leave: boolean }): Promise<void>;
 
   /** The whole list; nodes that are not in it are neither called nor let in. */
   setPeers(peers: readonly GossipPeer[]): void;

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import { test } from 'node:test';
+import { systemClock } from '../../../common/clock.ts';
+import { silentLogger } from '../../../common/logger.ts';
+import { systemRandom } from '../../../common/random.ts';
+import { createGossip, type Gossip, gossipPeerId } from '../../../netdriver/gossip/index.ts';
+import { eventually } from '../../support/eventually.ts';
+
+const NET = 'net1';
+
+interface Started {
+  readonly nodeId: string;
+  readonly peerId: string;
+  readonly addr: string;
+  readonly gossip: Gossip;
+}
+
+async function startNode(nodeId: string): Promise<Started> {
+  const gossipKey = randomBytes(32);
+  const addr = `127.0.0.1:${await freePort()}`;
+  const gossip = createGossip({ clock: systemClock, random: systemRandom, logger: silentLogger });
+  await gossip.start({
+    nodeId,
+    gossipKey,
+    gossipListen: addr,
+    advertiseAddr: '127.0.0.1',
+    dataPathAddr: '127.0.0.1',
+    dataPathPort: 4789,
+  });
+  return { nodeId, peerId: await gossipPeerId(gossipKey), addr, gossip };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function introduce(nodes: readonly Started[], members: readonly Started[]): void {
+  const peers = members.map(({ nodeId, peerId, addr }) => ({
+    nodeId,
+    peerId,
+    addr,
+    dataPathAddr: '127.0.0.1',
+  }));
+  for (const node of nodes) node.gossip.setPeers(peers);
+}
+
+const keys = (node: Started) =>
+  node.gossip
+    .rows(NET, 'endpoints')
+    .map((row) => row.key)
+    .sort();
+
+test('three nodes over libp2p share rows, and a stranger gets nothing', async (t) => {
+  const nodes = await Promise.all(['a', 'b', 'c'].map(startNode));
+  const stranger = await startNode('x');
+  t.after(() => Promise.all([...nodes, stranger].map((node) => node.gossip.stop())));
+  introduce(nodes, nodes);
+  introduce([stranger], [...nodes, stranger]);
+  for (const node of [...nodes, stranger]) node.gossip.joinNetwork(NET);
+  const [a, b, c] = nodes as [Started, Started, Started];
+  a.gossip.put(NET, 'endpoints', 'e1', Buffer.from('1'));
+  await eventually(() => assert.deepEqual([keys(b), keys(c)], [['e1'], ['e1']]));
+  stranger.gossip.put(NET, 'endpoints', 'evil', Buffer.from('1'));
+  b.gossip.put(NET, 'endpoints', 'e2', Buffer.from('2'));
+  await eventually(() =>
+    assert.deepEqual(
+      [keys(a), keys(c)],
+      [
+        ['e1', 'e2'],
+        ['e1', 'e2'],
+      ],
+    ),
+  );
+  assert.deepEqual(keys(stranger), ['evil']);
+  a.gossip.remove(NET, 'endpoints', 'e1');
+  await eventually(() => assert.deepEqual([keys(b), keys(c)], [['e2'], ['e2']]));
+});
+
+test('a node that says goodbye is gone at once, with its rows', async (t) => {
+  const nodes = await Promise.all(['a', 'b'].map(startNode));
+  const [a, b] = nodes as [Started, Started];
+  t.after(() => a.gossip.stop());
+  introduce(nodes, nodes);
+  for (const node of nodes) node.gossip.joinNetwork(NET);
+  b.gossip.put(NET, 'endpoints', 'e1', Buffer.from('1'));
+  await eventually(() => assert.deepEqual(keys(a), ['e1']));
+  await b.gossip.stop();
+  await eventually(() => assert.deepEqual(keys(a), []));
+});
