@@ -7,6 +7,8 @@ export interface GossipTableRow {
   readonly key: string;
   /** Node id of the only writer of this row. */
   readonly owner: string;
+  /** Lamport time of the write: of rows that contradict each other, the latest is believed. */
+  readonly ltime: number;
   readonly value: Uint8Array;
 }
 
@@ -44,6 +46,11 @@ export interface GossipApi {
   joinNetwork(networkId: string): void;
   /** Idempotent. Removes this node's rows of the network and forgets those of the others. */
   leaveNetwork(networkId: string): void;
+  /**
+   * Resolves when the rows of the others have been fetched after a join: from one of them, or there
+   * is nobody to ask, or nobody answered in time. Until then missing rows mean nothing.
+   */
+  synced(networkId: string): Promise<void>;
 
   /** Creates or replaces a row of this node. The network must have been joined. */
   put(networkId: string, table: GossipTable, key: string, value: Uint8Array): void;

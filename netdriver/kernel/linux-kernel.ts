@@ -1,0 +1,235 @@
+import { closeSync, readFileSync, writeFileSync } from 'node:fs';
+import { flowArguments } from './conntrack.ts';
+import { Namespaces, type NamespacesInit } from './namespaces.ts';
+import {
+  decodeAddress,
+  decodeLink,
+  decodePeerEntries,
+  decodeRoute,
+  decodeRule,
+  dumps,
+} from './netlink/dumps.ts';
+import { requestsOf } from './netlink/requests.ts';
+import { NetlinkSocket } from './netlink/socket.ts';
+import { portOwner } from './port-owner.ts';
+import { runInside } from './programs.ts';
+import { openSocket, reservePort } from './sockets.ts';
+import { interfaceIndex } from './syscalls.ts';
+import {
+  type FlowFilter,
+  isKernelError,
+  type Kernel,
+  type L4Protocol,
+  type Link,
+  type LinkAddress,
+  type LinkOp,
+  type Netns,
+  type PeerEntries,
+  type PolicyRule,
+  type PortReservation,
+  type Route,
+} from './types.ts';
+
+/** Not there (any more), which is what a removal wants. */
+const GONE = ['ENODEV', 'ENOENT', 'ESRCH', 'EADDRNOTAVAIL', 'EEXIST'];
+
+/** The real thing. Needs CAP_SYS_ADMIN and CAP_NET_ADMIN. */
+export class LinuxKernel implements Kernel {
+  readonly #namespaces: Namespaces;
+
+  constructor(init: NamespacesInit = {}) {
+    this.#namespaces = new Namespaces(init);
+  }
+
+  netnsPath(name: Netns): string {
+    return this.#namespaces.path(name);
+  }
+
+  netnsNames(): readonly Netns[] {
+    return this.#namespaces.names();
+  }
+
+  createNetns(name: Netns): void {
+    this.#namespaces.create(name);
+    this.apply(name, [{ op: 'set-link', name: 'lo', up: true }]);
+  }
+
+  removeNetns(name: Netns): void {
+    this.#namespaces.remove(name);
+  }
+
+  apply(netns: Netns, ops: readonly LinkOp[]): void {
+    this.#apply(netns, ops, []);
+  }
+
+  tryApply(netns: Netns, ops: readonly LinkOp[]): void {
+    try {
+      this.#apply(netns, ops, GONE);
+    } catch (error) {
+      if (!isKernelError(error, 'ENOENT')) throw error;
+    }
+  }
+
+  links(netns: Netns): readonly Link[] {
+    return this.#socket(netns, (socket) => socket.dump(dumps.links, 'listing links')).map(
+      decodeLink,
+    );
+  }
+
+  addresses(netns: Netns): readonly LinkAddress[] {
+    return this.#socket(netns, (socket) => {
+      const nameOf = deviceNames(socket);
+      return socket
+        .dump(dumps.addresses, 'listing addresses')
+        .map((body) => decodeAddress(body, nameOf));
+    });
+  }
+
+  routes(netns: Netns): readonly Route[] {
+    return this.#socket(netns, (socket) => {
+      const nameOf = deviceNames(socket);
+      return socket
+        .dump(dumps.routes, 'listing routes')
+        .flatMap((body) => decodeRoute(body, nameOf) ?? []);
+    });
+  }
+
+  rules(netns: Netns): readonly PolicyRule[] {
+    const bodies = this.#socket(netns, (socket) => socket.dump(dumps.rules, 'listing rules'));
+    return bodies.flatMap((body) => decodeRule(body) ?? []);
+  }
+
+  peerEntries(netns: Netns, dev: string): PeerEntries {
+    return this.#socket(netns, (socket) =>
+      decodePeerEntries(
+        interfaceIndex(dev),
+        socket.dump(dumps.neighbours, 'listing neighbours'),
+        socket.dump(dumps.fdb, 'listing forwarding entries'),
+      ),
+    );
+  }
+
+  setSysctls(netns: Netns, values: Readonly<Record<string, string>>): void {
+    const entries = Object.entries(values);
+    if (entries.length === 0) return;
+    this.#namespaces.inside(netns, () => {
+      for (const [key, value] of entries) {
+        ignoreMissing(() => writeFileSync(sysctlPath(key), value));
+      }
+    });
+  }
+
+  sysctl(netns: Netns, key: string): string | undefined {
+    return this.#namespaces.inside(netns, () =>
+      ignoreMissing(() => readFileSync(sysctlPath(key), 'utf8').trim()),
+    );
+  }
+
+  async nft(netns: Netns, script: string): Promise<void> {
+    await runInside(this.netnsPath(netns), ['nft', '-f', '-'], script);
+  }
+
+  async nftTables(netns: Netns): Promise<readonly string[]> {
+    const output = await runInside(this.netnsPath(netns), ['nft', 'list', 'tables']);
+    return output
+      .split('\n')
+      .filter((line) => line.startsWith('table '))
+      .map((line) => line.slice('table '.length).trim());
+  }
+
+  async ipvs(netns: Netns, lines: readonly string[]): Promise<void> {
+    await runInside(this.netnsPath(netns), ['ipvsadm', '-R'], `${lines.join('\n')}\n`);
+  }
+
+  async deleteFlows(netns: Netns, filter: FlowFilter): Promise<void> {
+    await runInside(this.netnsPath(netns), ['conntrack', '-D', ...flowArguments(filter)], '', [1]);
+  }
+
+  openSocket(
+    netns: Netns,
+    init: { protocol: 'tcp' | 'udp'; address: string; port: number },
+  ): { fd: number; port: number } {
+    return this.#namespaces.inside(netns, () => openSocket(init));
+  }
+
+  reservePort(netns: Netns, protocol: L4Protocol, address: string, port: number): PortReservation {
+    return this.#namespaces.inside(netns, () => reservePort(protocol, address, port));
+  }
+
+  portOwner(netns: Netns, protocol: L4Protocol, port: number): string | undefined {
+    return this.#namespaces.inside(netns, () => portOwner(protocol, port));
+  }
+
+  /** Descriptors of other namespaces are opened first: they are named in the host's view. */
+  #apply(netns: Netns, ops: readonly LinkOp[], forgiven: readonly string[]): void {
+    if (ops.length === 0) return;
+    const targets = new Map<string, number>();
+    try {
+      for (const name of ops.flatMap(otherNamespaces)) {
+        if (!targets.has(name)) targets.set(name, this.#namespaces.open(name));
+      }
+      const lookup = { index: interfaceIndex, netns: (name: string) => targets.get(name) ?? -1 };
+      this.#socket(netns, (socket) => {
+        for (const op of ops) {
+          try {
+            for (const request of requestsOf(op, lookup)) {
+              socket.request(request, describe(op, netns));
+            }
+          } catch (error) {
+            if (!isKernelError(error, ...forgiven) || forgiven.length === 0) throw error;
+          }
+        }
+      });
+    } finally {
+      for (const fd of targets.values()) closeSync(fd);
+    }
+  }
+
+  #socket<T>(netns: Netns, use: (socket: NetlinkSocket) => T): T {
+    return this.#namespaces.inside(netns, () => {
+      const socket = new NetlinkSocket();
+      try {
+        return use(socket);
+      } finally {
+        socket.close();
+      }
+    });
+  }
+}
+
+function otherNamespaces(op: LinkOp): string[] {
+  if (op.op === 'add-veth') return [op.peer.netns];
+  return op.op === 'add-vxlan' ? [op.netns] : [];
+}
+
+function describe(op: LinkOp, netns: Netns): string {
+  const { op: verb, ...rest } = op;
+  const words = Object.entries(rest).map(([key, value]) =>
+    typeof value === 'object' ? JSON.stringify(value) : `${key} ${value}`,
+  );
+  return `${verb} ${words.join(' ')}${netns ? ` in ${netns}` : ''}`;
+}
+
+function deviceNames(socket: NetlinkSocket): (index: number) => string {
+  const names = new Map(
+    socket.dump(dumps.links, 'listing links').map((body) => {
+      const link = decodeLink(body);
+      return [link.index, link.name] as const;
+    }),
+  );
+  return (index) => names.get(index) ?? '';
+}
+
+/** Dots in a device's name are written as slashes, as sysctl(8) does. */
+function sysctlPath(key: string): string {
+  return `/proc/sys/${key.replace(/[./]/g, (separator) => (separator === '.' ? '/' : '.'))}`;
+}
+
+function ignoreMissing<T>(fn: () => T): T | undefined {
+  try {
+    return fn();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

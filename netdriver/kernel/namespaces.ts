@@ -1,0 +1,112 @@
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { errnoError, syscall } from './syscalls.ts';
+import { HOST, isKernelError, KernelError, type Netns } from './types.ts';
+
+const CLONE_NEWNET = 0x40000000;
+const MS_BIND = 0x1000;
+const MNT_DETACH = 2;
+const SELF = '/proc/thread-self/ns/net';
+
+export interface NamespacesInit {
+  /** Where names live, as for ip-netns(8). */
+  directory?: string;
+  /** The namespace that counts as the host's; default is the process's own. */
+  host?: string;
+}
+
+/**
+ * Named network namespaces. Everything here is synchronous and leaves the main thread where it was:
+ * no other code of this process ever runs inside a namespace by accident.
+ */
+export class Namespaces {
+  readonly directory: string;
+  readonly #host: string;
+  readonly #home: number;
+
+  constructor(init: NamespacesInit = {}) {
+    this.directory = init.directory ?? '/run/netns';
+    this.#host = init.host ?? '/proc/self/ns/net';
+    this.#home = openSync(SELF, 'r');
+    mkdirSync(this.directory, { recursive: true });
+  }
+
+  path(name: Netns): string {
+    return name === HOST ? this.#host : `${this.directory}/${name}`;
+  }
+
+  names(): Netns[] {
+    return readdirSync(this.directory);
+  }
+
+  create(name: Netns): void {
+    const path = this.path(name);
+    try {
+      writeFileSync(path, '', { flag: 'wx', mode: 0o444 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      throw new KernelError('EEXIST', `the network namespace ${name} exists already`);
+    }
+    try {
+      syscall('unshare', CLONE_NEWNET);
+      try {
+        syscall('mount', SELF, path, 'none', MS_BIND, null);
+      } finally {
+        this.#goHome();
+      }
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    }
+  }
+
+  remove(name: Netns): void {
+    const path = this.path(name);
+    try {
+      syscall('umount2', path, MNT_DETACH);
+    } catch (error) {
+      // EINVAL: a file that nothing is mounted on, left over from a crash between two steps.
+      if (!isKernelError(error, 'ENOENT', 'EINVAL')) throw error;
+    }
+    rmSync(path, { force: true });
+  }
+
+  /** Runs `fn`, which must be synchronous, inside the namespace. */
+  inside<T>(name: Netns, fn: () => T): T {
+    const fd = this.open(name);
+    try {
+      syscall('setns', fd, CLONE_NEWNET);
+    } finally {
+      closeSync(fd);
+    }
+    try {
+      return fn();
+    } finally {
+      this.#goHome();
+    }
+  }
+
+  /** The caller closes the descriptor. */
+  open(name: Netns): number {
+    try {
+      return openSync(this.path(name), 'r');
+    } catch (error) {
+      const { code, errno } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT') throw errnoError(-(errno ?? 0), `opening the namespace ${name}`);
+      throw new KernelError('ENOENT', `there is no network namespace ${name}`);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#home);
+  }
+
+  /** A thread that cannot come back would run the whole daemon in a container's namespace. */
+  #goHome(): void {
+    try {
+      syscall('setns', this.#home, CLONE_NEWNET);
+    } catch (error) {
+      console.error('cannot return to the own network namespace', error);
+      process.abort();
+    }
+  }
+}
