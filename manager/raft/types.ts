@@ -227,6 +227,11 @@ export interface Status {
   readonly confState: ConfState;
   /** Leader only, sorted by id. */
   readonly progress: readonly ProgressStatus[];
+  /**
+   * Why the node has halted, if it has: its durable state contradicts the cluster's (entries it had
+   * acknowledged are gone). It answers nothing any more; to go on, it must join anew under a new id.
+   */
+  readonly fault?: string;
 }
 
 /**
@@ -244,7 +249,10 @@ export interface RawNodeApi {
   proposeConfChange(change: ConfChangeV1 | ConfChangeV2): void;
   /** To be called for every committed conf change entry, in order, when it is applied. */
   applyConfChange(change: ConfChangeV1 | ConfChangeV2): ConfState;
-  /** Throws ErrStepLocalMsg and ErrStepPeerNotFound; a message of the network never throws else. */
+  /**
+   * Throws ErrStepLocalMsg, ErrStepPeerNotFound, and ErrProposalDropped for a forwarded proposal; a
+   * message of the network never throws else.
+   */
   step(message: Message): void;
   hasReady(): boolean;
   ready(): Ready;

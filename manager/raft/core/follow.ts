@@ -1,0 +1,100 @@
+/** What every node does with the appends, heartbeats and snapshots of its leader (Raft 5.3, 7). */
+
+import { restore as restoreConfig } from '../confchange/restore.ts';
+import { isEmptySnapshot } from '../message.ts';
+import { ProgressTracker } from '../tracker/tracker.ts';
+import { type ConfState, type Message, MessageType, type Snapshot, StateType } from '../types.ts';
+import { switchToConfig } from './membership.ts';
+import { hex, type Raft } from './raft.ts';
+import { becomeFollower } from './roles.ts';
+
+export function onAppend(r: Raft, m: Message): void {
+  if (m.index < r.log.committed) {
+    // An old append; what it would match is committed, which is better to know.
+    r.send({ type: MessageType.AppResp, to: m.from, index: r.log.committed });
+    return;
+  }
+  const last = r.log.maybeAppend(m.logTerm, m.index, m.entries, m.commit);
+  if (last !== undefined) r.send({ type: MessageType.AppResp, to: m.from, index: last });
+  else rejectAppend(r, m);
+}
+
+/** Says where the logs may agree at best, judged by the term the leader has at m.index. */
+function rejectAppend(r: Raft, m: Message): void {
+  r.logger.debug(
+    `${r.name} [logterm: ${r.log.termOrZero(m.index)}, index: ${m.index}] rejected MsgApp ` +
+      `[logterm: ${m.logTerm}, index: ${m.index}] from ${hex(m.from)}`,
+  );
+  const hint = r.log.findConflictByTerm(Math.min(m.index, r.log.lastIndex()), m.logTerm);
+  r.send({
+    type: MessageType.AppResp,
+    to: m.from,
+    index: m.index,
+    reject: true,
+    rejectHint: hint.index,
+    logTerm: hint.term ?? 0,
+  });
+}
+
+export function onHeartbeat(r: Raft, m: Message): void {
+  r.log.commitTo(m.commit);
+  r.send({ type: MessageType.HeartbeatResp, to: m.from, context: m.context });
+}
+
+export function onSnapshot(r: Raft, m: Message): void {
+  const { snapshot } = m;
+  const index = snapshot?.metadata.index ?? 0;
+  const term = snapshot?.metadata.term ?? 0;
+  const isRestored = snapshot !== undefined && !isEmptySnapshot(snapshot) && restore(r, snapshot);
+  r.logger.info(
+    `${r.name} [commit: ${r.log.committed}] ${isRestored ? 'restored' : 'ignored'} snapshot ` +
+      `[index: ${index}, term: ${term}]`,
+  );
+  const acknowledged = isRestored ? r.log.lastIndex() : r.log.committed;
+  r.send({ type: MessageType.AppResp, to: m.from, index: acknowledged });
+}
+
+/** Makes the snapshot the new start of the log. False: it is of no use, and was ignored. */
+function restore(r: Raft, snapshot: Snapshot): boolean {
+  const { index, term, confState } = snapshot.metadata;
+  if (index <= r.log.committed) return false;
+  if (r.state !== StateType.Follower) {
+    r.logger.warn(`${r.name} attempted to restore snapshot as leader; should never happen`);
+    becomeFollower(r, r.term + 1, 0);
+    return false;
+  }
+  if (!isMember(r.id, confState)) {
+    r.logger.warn(
+      `${r.name} attempted to restore snapshot but it is not in the ConfState; should never happen`,
+    );
+    return false;
+  }
+  const position = () => {
+    const last = r.log.lastId();
+    return `[commit: ${r.log.committed}, lastindex: ${last.index}, lastterm: ${last.term}]`;
+  };
+  if (r.log.matchTerm(term, index)) {
+    // The log has it all already, so it is only news that it is committed.
+    r.logger.info(
+      `${r.name} ${position()} fast-forwarded commit to snapshot [index: ${index}, term: ${term}]`,
+    );
+    r.log.commitTo(index);
+    return false;
+  }
+  r.log.restore(snapshot);
+  useConfState(r, confState);
+  r.logger.info(`${r.name} ${position()} restored snapshot [index: ${index}, term: ${term}]`);
+  return true;
+}
+
+/** Those to be demoted need no mention: they are outgoing voters. */
+function isMember(id: number, state: ConfState): boolean {
+  return [state.voters, state.learners, state.votersOutgoing].some((ids) => ids.includes(id));
+}
+
+/** Puts a durable configuration in force, in place of whatever was. */
+export function useConfState(r: Raft, state: ConfState): void {
+  r.tracker = new ProgressTracker(r.settings.maxInflightMsgs, r.settings.maxInflightBytes);
+  const { config, progress } = restoreConfig(r.tracker, r.log.lastIndex(), state);
+  switchToConfig(r, config, progress);
+}

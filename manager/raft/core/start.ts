@@ -1,0 +1,44 @@
+/** A node as it comes up: from the durable state of its storage, as a follower of nobody. */
+
+import { isSameConfState } from '../confchange/restore.ts';
+import { settingsOf } from '../config.ts';
+import { RaftFault } from '../errors.ts';
+import { voterIds } from '../quorum/joint.ts';
+import { confState } from '../tracker/config.ts';
+import { type Config, type HardState, NONE } from '../types.ts';
+import { useConfState } from './follow.ts';
+import { hex, Raft } from './raft.ts';
+import { becomeFollower } from './roles.ts';
+
+/** Throws ErrConfig, and RaftFault if the durable state contradicts itself. */
+export function startRaft(config: Config): Raft {
+  const r = new Raft(settingsOf(config));
+  const { hardState, confState: durable } = config.storage.initialState();
+  useConfState(r, durable);
+  if (!isSameConfState(durable, confState(r.tracker.config))) {
+    throw new RaftFault('the configuration of the storage is not a valid one');
+  }
+  loadHardState(r, hardState);
+  if (r.settings.applied > 0) r.log.appliedTo(r.settings.applied, 0);
+  becomeFollower(r, r.term, NONE);
+  const peers = voterIds(r.tracker.config.voters).map(hex);
+  const last = r.log.lastId();
+  r.logger.info(
+    `newRaft ${r.name} [peers: [${peers.join(',')}], term: ${r.term}, commit: ${r.log.committed}, ` +
+      `applied: ${r.log.applied}, lastindex: ${last.index}, lastterm: ${last.term}]`,
+  );
+  return r;
+}
+
+function loadHardState(r: Raft, { term, vote, commit }: HardState): void {
+  if (term === 0 && vote === NONE && commit === 0) return;
+  const last = r.log.lastIndex();
+  if (commit < r.log.committed || commit > last) {
+    throw new RaftFault(
+      `${r.name} state.commit ${commit} is out of range [${r.log.committed}, ${last}]`,
+    );
+  }
+  r.log.committed = commit;
+  r.term = term;
+  r.vote = vote;
+}

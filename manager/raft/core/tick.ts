@@ -1,0 +1,33 @@
+/** Time: followers and candidates count to the election timeout, leaders to the next heartbeat. */
+
+import { message } from '../message.ts';
+import { MessageType, NONE } from '../types.ts';
+import type { Raft } from './raft.ts';
+import { step } from './step.ts';
+
+export function tick(r: Raft): void {
+  if (r.isLeader) tickLeader(r);
+  else tickOther(r);
+}
+
+function tickOther(r: Raft): void {
+  r.electionElapsed++;
+  if (!r.promotable || r.electionElapsed < r.randomizedElectionTimeout) return;
+  r.electionElapsed = 0;
+  step(r, message({ type: MessageType.Hup, from: r.id }));
+}
+
+function tickLeader(r: Raft): void {
+  const { checkQuorum, electionTick, heartbeatTick } = r.settings;
+  r.heartbeatElapsed++;
+  r.electionElapsed++;
+  if (r.electionElapsed >= electionTick) {
+    r.electionElapsed = 0;
+    if (checkQuorum) step(r, message({ type: MessageType.CheckQuorum, from: r.id }));
+    // A transfer that takes longer is given up, and proposals are taken again.
+    if (r.isLeader) r.leadTransferee = NONE;
+  }
+  if (!r.isLeader || r.heartbeatElapsed < heartbeatTick) return;
+  r.heartbeatElapsed = 0;
+  step(r, message({ type: MessageType.Beat, from: r.id }));
+}

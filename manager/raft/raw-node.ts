@@ -1,0 +1,176 @@
+/**
+ * The state machine as its driver sees it: messages and ticks in, `Ready` out. See README.md for the
+ * duties of a driver.
+ */
+
+import { encodeConfChange } from './confchange/codec.ts';
+import { confChangeEntryType } from './confchange/kinds.ts';
+import { applyConfChange } from './core/membership.ts';
+import { areWellFormed } from './core/propose.ts';
+import type { Raft } from './core/raft.ts';
+import { startRaft } from './core/start.ts';
+import { step } from './core/step.ts';
+import { tick } from './core/tick.ts';
+import { ErrProposalDropped, ErrStepLocalMsg, ErrStepPeerNotFound, RaftFault } from './errors.ts';
+import { isLocalMessage, isResponse, isStorageThread, message } from './message.ts';
+import { completionsOf, hasReady, type Told, takeReady, toldOf } from './ready.ts';
+import { statusOf } from './status.ts';
+import type { Progress } from './tracker/progress.ts';
+import {
+  type ConfChangeV1,
+  type ConfChangeV2,
+  type Config,
+  type ConfState,
+  EntryType,
+  type Message,
+  MessageType,
+  type RawNodeApi,
+  type Ready,
+  type Status,
+} from './types.ts';
+
+export class RawNode implements RawNodeApi {
+  /** The inside, for tests and inspection. Not part of the interface. */
+  readonly raft: Raft;
+  #told: Told;
+  /** Steps to take when the driver reports a Ready as done (synchronous mode). */
+  #completions: Message[] | undefined;
+  #fault: RaftFault | undefined;
+
+  constructor(config: Config) {
+    this.raft = startRaft(config);
+    this.#told = toldOf(this.raft);
+  }
+
+  tick(): void {
+    if (this.#fault !== undefined) return;
+    try {
+      tick(this.raft);
+    } catch (error) {
+      this.#halt(error);
+    }
+  }
+
+  campaign(): void {
+    this.#dispatch(message({ type: MessageType.Hup }));
+  }
+
+  propose(data: Uint8Array): void {
+    this.proposeBatch([data]);
+  }
+
+  /** Several proposals as one: they become neighbours in the log, or all are dropped. */
+  proposeBatch(payloads: readonly Uint8Array[]): void {
+    const entries = payloads.map((data) => ({ term: 0, index: 0, type: EntryType.Normal, data }));
+    this.#dispatch(message({ type: MessageType.Prop, from: this.raft.id, entries }));
+  }
+
+  proposeConfChange(change: ConfChangeV1 | ConfChangeV2): void {
+    const entry = {
+      term: 0,
+      index: 0,
+      type: confChangeEntryType(change),
+      data: encodeConfChange(change),
+    };
+    this.#dispatch(message({ type: MessageType.Prop, entries: [entry] }));
+  }
+
+  applyConfChange(change: ConfChangeV1 | ConfChangeV2): ConfState {
+    return applyConfChange(this.raft, change);
+  }
+
+  step(m: Message): void {
+    const isOwn = isStorageThread(m.from);
+    if (isLocalMessage(m.type) && !isOwn) throw new ErrStepLocalMsg();
+    if (isResponse(m.type) && !isOwn && !this.raft.tracker.progress.has(m.from)) {
+      throw new ErrStepPeerNotFound();
+    }
+    if (m.type === MessageType.Prop && (m.entries.length === 0 || !areWellFormed(m.entries))) {
+      throw new ErrProposalDropped();
+    }
+    this.#dispatch(m);
+  }
+
+  hasReady(): boolean {
+    return this.#fault === undefined && hasReady(this.raft, this.#told);
+  }
+
+  ready(): Ready {
+    if (this.#completions !== undefined) {
+      throw new Error('the last Ready is not done: call advance() before ready()');
+    }
+    const r = this.raft;
+    const selfMessages = r.messagesAfterAppend.filter(({ to }) => to === r.id);
+    const ready = takeReady(r, this.#told);
+    this.#told = {
+      softState: ready.softState ?? this.#told.softState,
+      hardState: ready.hardState ?? this.#told.hardState,
+    };
+    if (!r.settings.asyncStorageWrites) {
+      this.#completions = completionsOf(r, ready, selfMessages);
+    }
+    return ready;
+  }
+
+  advance(): void {
+    if (this.raft.settings.asyncStorageWrites) {
+      throw new Error('advance() is for synchronous mode: deliver the responses instead');
+    }
+    const completions = this.#completions ?? [];
+    this.#completions = undefined;
+    for (const m of completions) this.#dispatch(m);
+  }
+
+  status(): Status {
+    return statusOf(this.raft, this.#fault);
+  }
+
+  lastIndex(): number {
+    return this.raft.log.lastIndex();
+  }
+
+  /** Visits the progress of everybody in the configuration, by ascending id. */
+  withProgress(visit: (id: number, progress: Progress) => void): void {
+    for (const [id, progress] of this.raft.tracker.progress) visit(id, progress);
+  }
+
+  reportUnreachable(id: number): void {
+    this.#dispatch(message({ type: MessageType.Unreachable, from: id }));
+  }
+
+  reportSnapshot(id: number, ok: boolean): void {
+    this.#dispatch(message({ type: MessageType.SnapStatus, from: id, reject: !ok }));
+  }
+
+  transferLeader(transferee: number): void {
+    this.#dispatch(message({ type: MessageType.TransferLeader, from: transferee }));
+  }
+
+  forgetLeader(): void {
+    this.#dispatch(message({ type: MessageType.ForgetLeader }));
+  }
+
+  readIndex(ctx: Uint8Array): void {
+    const entries = [{ term: 0, index: 0, type: EntryType.Normal, data: ctx }];
+    this.#dispatch(message({ type: MessageType.ReadIndex, entries }));
+  }
+
+  #dispatch(m: Message): void {
+    if (this.#fault !== undefined) {
+      if (m.type === MessageType.Prop) throw new ErrProposalDropped();
+      return;
+    }
+    try {
+      step(this.raft, m);
+    } catch (error) {
+      this.#halt(error);
+    }
+  }
+
+  /** A node whose state is damaged stops for good: every vote and every acknowledgement could lie. */
+  #halt(error: unknown): void {
+    if (!(error instanceof RaftFault)) throw error;
+    this.#fault = error;
+    this.raft.logger.error(`${this.raft.name} halted: ${error.message}`);
+  }
+}
