@@ -1,0 +1,152 @@
+import { Client, credentials as grpcCredentials } from '@grpc/grpc-js';
+import { type Clock, sleep } from '../../common/clock.ts';
+import { errorMessage, isSwarmError, SwarmError } from '../../common/errors.ts';
+import type { Logger } from '../../common/logger.ts';
+import { type Random, shuffled } from '../../common/random.ts';
+import { CAService, type GetRootCACertificateResponse } from '../../proto/gen/swarm/ca.ts';
+import type { NodeSpec_Availability } from '../../proto/gen/swarm/specs.ts';
+import { NodeRole } from '../../proto/gen/swarm/types.ts';
+import { callUnary } from '../rpc.ts';
+import { checkPeer, withServerName } from './credentials.ts';
+import { identityOfSubject, roleToOu, type Subject } from './identity.ts';
+import { type JoinToken, parseJoinToken } from './join-token.ts';
+import { obtainCertificate } from './obtain-certificate.ts';
+import { certificateDigest } from './root-ca.ts';
+import type { NodeFiles } from './state-files.ts';
+
+const RPC_TIMEOUT_MS = 5_000;
+const SKEW_WARNING_MS = 10_000;
+const ROUNDS = 5;
+const ROUND_PAUSE_MS = 2_000;
+
+export interface EnrolmentComponents {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface EnrolmentRequest {
+  /** Managers to ask, `host:port`; they are tried in random order. */
+  readonly remotes: readonly string[];
+  readonly token: string;
+  readonly availability: NodeSpec_Availability;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Makes this machine a member: fetches the root certificate from a manager, trusts it only if its
+ * digest is that of the token, and has a certificate signed over TLS verified by that root.
+ * Throws SWM_INVALID_ARGUMENT for a bad token or a root that does not match it, SWM_UNAVAILABLE when
+ * no manager answers.
+ */
+export async function enrol(
+  components: EnrolmentComponents,
+  request: EnrolmentRequest,
+): Promise<NodeFiles> {
+  const token = parseJoinToken(request.token);
+  for (let round = 1; ; round++) {
+    try {
+      return await tryEach(shuffled(components.random, request.remotes), (remote) =>
+        enrolAt(components, remote, token, request),
+      );
+    } catch (error) {
+      if (round === ROUNDS || !isUnreachable(error)) throw error;
+      components.logger.debug({ err: errorMessage(error) }, 'no manager could be joined yet');
+      await sleep(components.clock, ROUND_PAUSE_MS, request.signal);
+    }
+  }
+}
+
+/**
+ * The first result of `attempt` over `remotes`. A manager that cannot be reached is passed over; any
+ * other failure is final.
+ */
+export async function tryEach<T>(
+  remotes: readonly string[],
+  attempt: (remote: string) => Promise<T>,
+): Promise<T> {
+  let last: unknown = new SwarmError('SWM_UNAVAILABLE', 'no address of a manager is known');
+  for (const remote of remotes) {
+    try {
+      return await attempt(remote);
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      last = error;
+    }
+  }
+  throw last;
+}
+
+function isUnreachable(error: unknown): boolean {
+  return isSwarmError(
+    error,
+    'SWM_UNAVAILABLE',
+    'SWM_TIMEOUT',
+    'SWM_NO_LEADER',
+    'SWM_NOT_LEADER',
+    'SWM_NOT_MANAGER',
+  );
+}
+
+async function enrolAt(
+  components: EnrolmentComponents,
+  remote: string,
+  token: JoinToken,
+  request: EnrolmentRequest,
+): Promise<NodeFiles> {
+  const answer = await fetchRootCa(remote, request.signal);
+  const rootCaPem = answer.certificate.toString();
+  if (!certificateDigest(rootCaPem).equals(token.rootDigest)) {
+    const expected = token.rootDigest.toString('hex');
+    throw new SwarmError(
+      'SWM_INVALID_ARGUMENT',
+      `remote CA does not match fingerprint. Expected: ${expected}`,
+      { hint: `The join token is of another cluster than the manager at ${remote}.` },
+    );
+  }
+  warnOfSkew(components, remote, answer.unixTimeMs);
+  const client = new Client(remote, anonymousCredentials(rootCaPem));
+  try {
+    return await obtainCertificate(client, rootCaPem, {
+      token: request.token,
+      availability: request.availability,
+      signal: request.signal,
+    });
+  } finally {
+    client.close();
+  }
+}
+
+/** Asks `remote` for its root, without any proof of who it is. */
+async function fetchRootCa(
+  remote: string,
+  signal: AbortSignal | undefined,
+): Promise<GetRootCACertificateResponse> {
+  const unverified = grpcCredentials.createSsl(null, null, null, { rejectUnauthorized: false });
+  const client = new Client(remote, withServerName(unverified, roleToOu(NodeRole.MANAGER)));
+  try {
+    const options = { timeoutMs: RPC_TIMEOUT_MS, signal };
+    return (await callUnary(client, CAService.getRootCaCertificate, {}, options)).response;
+  } finally {
+    client.close();
+  }
+}
+
+/** TLS without a certificate of our own, to a manager that `rootCaPem` vouches for. */
+function anonymousCredentials(rootCaPem: string) {
+  const verified = grpcCredentials.createSsl(Buffer.from(rootCaPem), null, null, {
+    checkServerIdentity: (_host, peer) =>
+      checkPeer(identityOfSubject(peer.subject as Subject), NodeRole.MANAGER, undefined),
+  });
+  return withServerName(verified, roleToOu(NodeRole.MANAGER));
+}
+
+function warnOfSkew(components: EnrolmentComponents, remote: string, theirs: number): void {
+  const skewMs = components.clock.now() - theirs;
+  if (Math.abs(skewMs) < SKEW_WARNING_MS) return;
+  const seconds = Math.round(Math.abs(skewMs) / 1000);
+  components.logger.warn(
+    { remote, skewMs },
+    `the clock of this machine is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} the manager's; certificates need clocks that agree`,
+  );
+}

@@ -1,0 +1,17 @@
+export {
+  type Access,
+  authorizationInterceptor,
+  METHOD_ACCESS,
+} from './authorization.ts';
+export { CertificateAuthority, caService, nodeCaService } from './ca-service.ts';
+export { type Caller, callerOf, findCaller, forwardedBy, forwardingMetadata } from './caller.ts';
+export { generateJoinToken, parseJoinToken } from './join-token.ts';
+export { KeyFile } from './key-file.ts';
+export { certificateDigest, MIN_CERTIFICATE_VALIDITY_MS, RootCa } from './root-ca.ts';
+export {
+  type BootstrapInit,
+  type JoinInit,
+  SecurityConfig,
+  type SecurityConfigComponents,
+  type SecurityConfigInit,
+} from './security-config.ts';

@@ -1,0 +1,229 @@
+import { X509Certificate } from 'node:crypto';
+import { type ChannelCredentials, Client, type ServerCredentials } from '@grpc/grpc-js';
+import type { Timer } from '../../common/clock.ts';
+import { errorMessage } from '../../common/errors.ts';
+import { newId } from '../../common/ids.ts';
+import { shuffled } from '../../common/random.ts';
+import type { Startable } from '../../common/startable.ts';
+import { NodeRole } from '../../proto/gen/swarm/types.ts';
+import type { CertificateIdentity, SecurityConfigApi } from '../types.ts';
+import {
+  CredentialSource,
+  createClientCredentials,
+  createServerCredentials,
+} from './credentials.ts';
+import { type EnrolmentComponents, type EnrolmentRequest, enrol, tryEach } from './enrolment.ts';
+import { identityOfCertificate } from './identity.ts';
+import { obtainCertificate } from './obtain-certificate.ts';
+import { renewalDelay, retryDelay } from './renewal.ts';
+import { createRootCa, DEFAULT_CERTIFICATE_VALIDITY_MS, RootCa } from './root-ca.ts';
+import { type NodeFiles, readNodeFiles, writeNodeFiles } from './state-files.ts';
+import { createCertificateRequest } from './x509.ts';
+
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export interface SecurityConfigComponents extends EnrolmentComponents {
+  /** The managers known now, `host:port`: whom to ask for a renewal. */
+  readonly remotes: () => readonly string[];
+}
+
+export interface SecurityConfigInit {
+  readonly stateDir: string;
+}
+
+export interface BootstrapInit extends SecurityConfigInit {
+  readonly certificateValidityMs?: number;
+}
+
+export interface JoinInit extends SecurityConfigInit, EnrolmentRequest {}
+
+/**
+ * The identity of this node: made by `bootstrap` (the first manager of a new cluster), by `join`, or
+ * found on disk by `load`. Between `start` and `stop` it renews its certificate by itself.
+ */
+export class SecurityConfig implements SecurityConfigApi, Startable {
+  readonly #components: SecurityConfigComponents;
+  readonly #stateDir: string;
+  readonly #source: CredentialSource;
+  readonly #listeners = new Set<() => void>();
+  readonly #clientCredentials = new Map<NodeRole, ChannelCredentials>();
+  #files: NodeFiles;
+  #identity: CertificateIdentity;
+  #rootCa: RootCa;
+  #running = false;
+  #timer: Timer | undefined;
+  #failures = 0;
+  #renewal: Promise<void> | undefined;
+  readonly #abort = new AbortController();
+
+  private constructor(
+    components: SecurityConfigComponents,
+    init: SecurityConfigInit & { files: NodeFiles; rootCa?: RootCa },
+  ) {
+    this.#components = components;
+    this.#stateDir = init.stateDir;
+    this.#files = init.files;
+    this.#identity = identityOfCertificate(init.files.certificatePem);
+    this.#rootCa = init.rootCa ?? new RootCa(init.files.rootCaPem);
+    this.#source = new CredentialSource(init.files);
+  }
+
+  /** The identity kept in `stateDir`; undefined when this machine is in no swarm. */
+  static async load(
+    components: SecurityConfigComponents,
+    init: SecurityConfigInit,
+  ): Promise<SecurityConfig | undefined> {
+    const files = await readNodeFiles(init.stateDir);
+    return files && new SecurityConfig(components, { ...init, files });
+  }
+
+  /** A new cluster: a new root, and this node its first manager. */
+  static async bootstrap(
+    components: SecurityConfigComponents,
+    init: BootstrapInit,
+  ): Promise<SecurityConfig> {
+    const { clock, random } = components;
+    const rootCa = await createRootCa(clock.now());
+    const { csrPem, privateKeyPem } = await createCertificateRequest();
+    const certificatePem = await rootCa.issue({
+      csrPem,
+      identity: { nodeId: newId(random), role: NodeRole.MANAGER, clusterId: newId(random) },
+      validityMs: init.certificateValidityMs ?? DEFAULT_CERTIFICATE_VALIDITY_MS,
+      now: clock.now(),
+    });
+    const files = { rootCaPem: rootCa.certificatePem, certificatePem, keyPem: privateKeyPem };
+    await writeNodeFiles(init.stateDir, files);
+    return new SecurityConfig(components, { ...init, files, rootCa });
+  }
+
+  /** Joins an existing cluster; see `enrol` for its errors. */
+  static async join(components: SecurityConfigComponents, init: JoinInit): Promise<SecurityConfig> {
+    const files = await enrol(components, init);
+    await writeNodeFiles(init.stateDir, files);
+    return new SecurityConfig(components, { ...init, files });
+  }
+
+  get identity(): CertificateIdentity {
+    return this.#identity;
+  }
+
+  /** With the signing key only in the process that bootstrapped the cluster. */
+  get rootCa(): RootCa {
+    return this.#rootCa;
+  }
+
+  get rootCaPem(): string {
+    return this.#files.rootCaPem;
+  }
+
+  get certificatePem(): string {
+    return this.#files.certificatePem;
+  }
+
+  get notAfter(): number {
+    return this.#validity().notAfter;
+  }
+
+  serverCredentials(): ServerCredentials {
+    return createServerCredentials(this.#source);
+  }
+
+  clientCredentials(role: NodeRole): ChannelCredentials {
+    // One object per role and certificate: grpc-js shares connections between equal credentials,
+    // and must not share one that was made with a certificate of another role.
+    let credentials = this.#clientCredentials.get(role);
+    if (!credentials) {
+      credentials = createClientCredentials(this.#source, role, this.#identity.clusterId);
+      this.#clientCredentials.set(role, credentials);
+    }
+    return credentials;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async start(): Promise<void> {
+    this.#running = true;
+    this.#schedule(renewalDelay(this.#validity(), this.#now(), this.#components.random));
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#timer?.cancel();
+    this.#abort.abort(new Error('the security configuration was stopped'));
+    await this.#renewal?.catch(() => {});
+  }
+
+  /** Calls while one is under way share it. */
+  renew(): Promise<void> {
+    this.#renewal ??= this.#renewOnce().finally(() => {
+      this.#renewal = undefined;
+    });
+    return this.#renewal;
+  }
+
+  /** Trusts `pem`, which came over a connection verified by the roots so far. */
+  async trustRoots(pem: string): Promise<void> {
+    if (pem !== this.#files.rootCaPem) await this.#install({ ...this.#files, rootCaPem: pem });
+  }
+
+  async #renewOnce(): Promise<void> {
+    const { random, remotes, logger } = this.#components;
+    const files = await tryEach(shuffled(random, remotes()), async (remote) => {
+      const client = new Client(remote, this.clientCredentials(NodeRole.MANAGER));
+      try {
+        const { signal } = this.#abort;
+        return await obtainCertificate(client, this.#files.rootCaPem, { signal });
+      } finally {
+        client.close();
+      }
+    });
+    await this.#install(files);
+    logger.info({ notAfter: new Date(this.notAfter) }, 'renewed the certificate of this node');
+    this.#failures = 0;
+    this.#schedule(renewalDelay(this.#validity(), this.#now(), random));
+  }
+
+  async #install(files: NodeFiles): Promise<void> {
+    const identity = identityOfCertificate(files.certificatePem);
+    await writeNodeFiles(this.#stateDir, files);
+    this.#identity = identity;
+    this.#files = files;
+    this.#rootCa = new RootCa(files.rootCaPem, this.#rootCa.keyPem);
+    this.#clientCredentials.clear();
+    this.#source.update(files);
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  #schedule(delayMs: number): void {
+    if (!this.#running) return;
+    this.#timer?.cancel();
+    // Timers of Node end at 24.8 days; a longer wait continues where the first one ended.
+    const wait = Math.min(delayMs, MAX_TIMER_MS);
+    this.#timer = this.#components.clock.setTimer(wait, () => {
+      if (wait < delayMs) this.#schedule(delayMs - wait);
+      else this.#renewOnSchedule();
+    });
+  }
+
+  #renewOnSchedule(): void {
+    this.renew().catch((error) => {
+      this.#failures++;
+      const delayMs = retryDelay(this.#failures, this.#components.random);
+      const details = { err: errorMessage(error), retryMs: Math.round(delayMs) };
+      this.#components.logger.warn(details, 'failed to renew the certificate of this node');
+      this.#schedule(delayMs);
+    });
+  }
+
+  #validity() {
+    const { validFrom, validTo } = new X509Certificate(this.#files.certificatePem);
+    return { notBefore: Date.parse(validFrom), notAfter: Date.parse(validTo) };
+  }
+
+  #now(): number {
+    return this.#components.clock.now();
+  }
+}
