@@ -40,11 +40,14 @@ export class Draft {
     if (change.nodeId === NONE) return;
     switch (change.type) {
       case ConfChangeType.AddNode:
-        return this.#makeVoter(change.nodeId);
+        this.#makeVoter(change.nodeId);
+        break;
       case ConfChangeType.AddLearnerNode:
-        return this.#makeLearner(change.nodeId);
+        this.#makeLearner(change.nodeId);
+        break;
       case ConfChangeType.RemoveNode:
-        return this.#remove(change.nodeId);
+        this.#remove(change.nodeId);
+        break;
       case ConfChangeType.UpdateNode:
         return;
     }

@@ -55,9 +55,11 @@ function onAccepted(r: Raft, m: Message, progress: Progress): void {
 function leaveSlowPath(r: Raft, m: Message, progress: Progress): void {
   switch (progress.state) {
     case 'StateProbe':
-      return progress.becomeReplicate();
+      progress.becomeReplicate();
+      break;
     case 'StateReplicate':
-      return progress.inflights.freeUpTo(m.index);
+      progress.inflights.freeUpTo(m.index);
+      break;
     case 'StateSnapshot':
       // Whatever snapshot it got, and from whomever: all that counts is that the log can take over.
       if (progress.match + 1 < r.log.firstIndex()) return;
@@ -66,7 +68,8 @@ function leaveSlowPath(r: Raft, m: Message, progress: Progress): void {
           `to ${hex(m.from)} [${progress.describe()}]`,
       );
       progress.becomeProbe();
-      return progress.becomeReplicate();
+      progress.becomeReplicate();
+      break;
   }
 }
 

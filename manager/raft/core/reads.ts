@@ -29,7 +29,10 @@ export function releaseReads(r: Raft): void {
 }
 
 function confirm(r: Raft, m: Message): void {
-  if (r.settings.readOnlyOption === 'lease-based') return answer(r, m, r.log.committed);
+  if (r.settings.readOnlyOption === 'lease-based') {
+    answer(r, m, r.log.committed);
+    return;
+  }
   r.reads.add(m, r.log.committed);
   r.reads.acknowledge(r.id, r.reads.position);
   broadcastHeartbeat(r);

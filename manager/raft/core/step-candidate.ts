@@ -17,13 +17,16 @@ export function stepCandidate(r: Raft, m: Message): void {
     // Whoever sends these in this term has won the election.
     case MessageType.App:
       becomeFollower(r, m.term, m.from);
-      return onAppend(r, m);
+      onAppend(r, m);
+      break;
     case MessageType.Heartbeat:
       becomeFollower(r, m.term, m.from);
-      return onHeartbeat(r, m);
+      onHeartbeat(r, m);
+      break;
     case MessageType.Snap:
       becomeFollower(r, m.term, m.from);
-      return onSnapshot(r, m);
+      onSnapshot(r, m);
+      break;
     case MessageType.VoteResp:
       if (r.state === StateType.Candidate) onVote(r, m);
       return;
@@ -46,9 +49,15 @@ function onVote(r: Raft, m: Message): void {
   r.tracker.recordVote(m.from, !m.reject);
   const { granted, rejected, result } = r.tracker.tally();
   r.logger.info(`${r.name} has received ${granted} ${type} votes and ${rejected} vote rejections`);
-  if (result === 'VoteLost') return becomeFollower(r, r.term, NONE);
+  if (result === 'VoteLost') {
+    becomeFollower(r, r.term, NONE);
+    return;
+  }
   if (result === 'VotePending') return;
-  if (r.state === StateType.PreCandidate) return campaign(r, 'election');
+  if (r.state === StateType.PreCandidate) {
+    campaign(r, 'election');
+    return;
+  }
   becomeLeader(r);
   broadcastAppend(r);
 }

@@ -10,30 +10,39 @@ export function stepFollower(r: Raft, m: Message): void {
   switch (m.type) {
     case MessageType.App:
       heardFrom(r, m.from);
-      return onAppend(r, m);
+      onAppend(r, m);
+      break;
     case MessageType.Heartbeat:
       heardFrom(r, m.from);
-      return onHeartbeat(r, m);
+      onHeartbeat(r, m);
+      break;
     case MessageType.Snap:
       heardFrom(r, m.from);
-      return onSnapshot(r, m);
+      onSnapshot(r, m);
+      break;
     case MessageType.Prop:
-      return forwardProposal(r, m);
+      forwardProposal(r, m);
+      break;
     case MessageType.TransferLeader:
-      return forward(r, m, 'leader transfer msg');
+      forward(r, m, 'leader transfer msg');
+      break;
     case MessageType.ReadIndex:
-      return forward(r, m, 'index reading msg');
+      forward(r, m, 'index reading msg');
+      break;
     case MessageType.ReadIndexResp:
-      return onReadIndexResponse(r, m);
+      onReadIndexResponse(r, m);
+      break;
     case MessageType.ForgetLeader:
-      return forgetLeader(r);
+      forgetLeader(r);
+      break;
     case MessageType.TimeoutNow:
       r.logger.info(
         `${r.name} [term ${r.term}] received MsgTimeoutNow from ${hex(m.from)} ` +
           'and starts an election to get leadership.',
       );
       // No preliminary round: the leader itself has asked for the election.
-      return hup(r, 'transfer');
+      hup(r, 'transfer');
+      break;
   }
 }
 

@@ -17,17 +17,22 @@ import { onTransferLeader } from './transfer.ts';
 export function stepLeader(r: Raft, m: Message): void {
   switch (m.type) {
     case MessageType.Beat:
-      return broadcastHeartbeat(r);
+      broadcastHeartbeat(r);
+      break;
     case MessageType.CheckQuorum:
-      return checkQuorum(r);
+      checkQuorum(r);
+      break;
     case MessageType.Prop:
-      return propose(r, m.entries);
+      propose(r, m.entries);
+      break;
     case MessageType.ReadIndex:
-      return onReadIndex(r, m);
+      onReadIndex(r, m);
+      break;
     case MessageType.ForgetLeader:
       return;
     default:
-      return stepFromPeer(r, m);
+      stepFromPeer(r, m);
+      break;
   }
 }
 
@@ -40,15 +45,20 @@ function stepFromPeer(r: Raft, m: Message): void {
   }
   switch (m.type) {
     case MessageType.AppResp:
-      return onAppendResponse(r, m, progress);
+      onAppendResponse(r, m, progress);
+      break;
     case MessageType.HeartbeatResp:
-      return onHeartbeatResponse(r, m, progress);
+      onHeartbeatResponse(r, m, progress);
+      break;
     case MessageType.SnapStatus:
-      return onSnapshotStatus(r, m, progress);
+      onSnapshotStatus(r, m, progress);
+      break;
     case MessageType.Unreachable:
-      return onUnreachable(r, m, progress);
+      onUnreachable(r, m, progress);
+      break;
     case MessageType.TransferLeader:
-      return onTransferLeader(r, m, progress);
+      onTransferLeader(r, m, progress);
+      break;
   }
 }
 

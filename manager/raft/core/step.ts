@@ -17,31 +17,40 @@ export function step(r: Raft, m: Message): void {
   if (m.term > r.term) {
     if (!enterTermOf(r, m)) return;
   } else if (m.term !== 0 && m.term < r.term) {
-    return onLowerTerm(r, m);
+    onLowerTerm(r, m);
+    return;
   }
   switch (m.type) {
     case MessageType.Hup:
-      return hup(r, ownCampaignKind(r));
+      hup(r, ownCampaignKind(r));
+      break;
     case MessageType.StorageAppendResp:
-      return onStorageAppended(r, m);
+      onStorageAppended(r, m);
+      break;
     case MessageType.StorageApplyResp:
-      return onStorageApplied(r, m);
+      onStorageApplied(r, m);
+      break;
     case MessageType.Vote:
     case MessageType.PreVote:
-      return onVoteRequest(r, m);
+      onVoteRequest(r, m);
+      break;
     default:
-      return stepRole(r, m);
+      stepRole(r, m);
+      break;
   }
 }
 
 function stepRole(r: Raft, m: Message): void {
   switch (r.state) {
     case StateType.Leader:
-      return stepLeader(r, m);
+      stepLeader(r, m);
+      break;
     case StateType.Follower:
-      return stepFollower(r, m);
+      stepFollower(r, m);
+      break;
     default:
-      return stepCandidate(r, m);
+      stepCandidate(r, m);
+      break;
   }
 }
 

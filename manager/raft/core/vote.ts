@@ -29,7 +29,10 @@ export function onVoteRequest(r: Raft, m: Message): void {
   const isPreVote = m.type === MessageType.PreVote;
   const canVote =
     r.vote === m.from || (r.vote === NONE && r.lead === NONE) || (isPreVote && m.term > r.term);
-  if (!canVote || !r.log.isUpToDate({ term: m.logTerm, index: m.index })) return reject(r, m);
+  if (!canVote || !r.log.isUpToDate({ term: m.logTerm, index: m.index })) {
+    reject(r, m);
+    return;
+  }
 
   r.logger.info(describe(r, 'cast', m));
   // The answer has the term of the request, not the own: a preliminary candidate would drop an answer

@@ -28,16 +28,12 @@ export function describeJointCommitted(config: JointConfig, acked: AckedIndex): 
   return describeCommitted(voterIds(config), acked);
 }
 
-/** A voter's rank is the number of voters below it; voters level with one below have rank 0. */
+/** A voter's rank is the number of voters below it. */
 function rankByIndex(config: MajorityConfig, acked: AckedIndex): Map<number, number> {
   const indexOf = (id: number) => acked(id) ?? 0;
-  const ascending = [...config].sort((a, b) => indexOf(a) - indexOf(b) || a - b);
-  const ranks = new Map<number, number>();
-  ascending.forEach((id, i) => {
-    const isAbove = i > 0 && indexOf(ascending[i - 1]!) < indexOf(id);
-    ranks.set(id, isAbove ? i : 0);
-  });
-  return ranks;
+  return new Map(
+    config.map((id) => [id, config.filter((other) => indexOf(other) < indexOf(id)).length]),
+  );
 }
 
 /** `(1 2)` or, in a transition, `(1 2)&&(1)`. */

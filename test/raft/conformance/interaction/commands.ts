@@ -1,0 +1,127 @@
+/** The commands on clusters: each name and what it does. */
+
+import { describeMessage, MessageType, message } from '../../../../manager/raft/index.ts';
+import { numberOf, numbers, positionals } from '../arguments.ts';
+import { type Argument, type Command, parseDirective } from '../data-file.ts';
+import { addNodes } from './add-nodes.ts';
+import { deliverMessages } from './deliver.ts';
+import type { EnvironmentNode, InteractionEnvironment } from './environment.ts';
+import { printRaftLog, printRaftState, printStatus } from './inspect.ts';
+import { processAppendThread, processApplyThread, processReady } from './process.ts';
+import { propose, proposeConfChange } from './propose.ts';
+import { stabilize } from './stabilize.ts';
+
+/** Returns the output: `ok` if nothing was printed. An error is printed too, even at level `none`. */
+export function runInteractionCommand(env: InteractionEnvironment, command: Command): string {
+  const { output } = env;
+  output.reset();
+  try {
+    run(env, command);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    if (output.isQuiet) return error.message;
+    output.write(error.message);
+  }
+  return output.text === '' ? 'ok' : output.text;
+}
+
+function run(env: InteractionEnvironment, { name, args, input }: Command): void {
+  if (name === 'propose-conf-change') {
+    proposeConfChange(env, args, input);
+    return;
+  }
+  execute(env, name, args);
+  // Other commands may have further commands as their input.
+  for (const line of input.split('\n').filter((each) => each.trim() !== '')) {
+    const next = parseDirective(line);
+    execute(env, next.name, next.args);
+  }
+}
+
+type Handler = (env: InteractionEnvironment, args: readonly Argument[]) => void;
+
+const HANDLERS: Readonly<Record<string, Handler>> = {
+  'add-nodes': addNodes,
+  campaign: onNode(({ raw }) => raw.campaign()),
+  compact,
+  'deliver-msgs': deliverMessages,
+  'forget-leader': onNode(({ raw }) => raw.forgetLeader()),
+  'log-level': (env, args) => env.output.setLevel(positionals(args)[0] ?? ''),
+  'process-append-thread': onNodes('processing append thread', processAppendThread),
+  'process-apply-thread': onNodes('processing apply thread', processApplyThread),
+  'process-ready': onNodes('handling Ready', processReady),
+  propose,
+  'raft-log': onNode((node, env) => printRaftLog(env, node)),
+  'raft-state': printRaftState,
+  'report-unreachable': (env, args) => {
+    const [from, to] = numbers(args);
+    env.node(from!).raw.reportUnreachable(to!);
+  },
+  'send-snapshot': sendSnapshot,
+  'set-randomized-election-timeout': (env, args) => {
+    const [id] = numbers(args);
+    env.node(id!).raw.raft.randomizedElectionTimeout = numberOf(args, 'timeout')!;
+  },
+  stabilize,
+  status: onNode((node, env) => printStatus(env, node)),
+  'tick-election': onNode(({ raw, config }) => tickTimes(raw, config.electionTick)),
+  'tick-heartbeat': onNode(({ raw, config }) => tickTimes(raw, config.heartbeatTick)),
+  'transfer-leadership': (env, args) =>
+    env.node(numberOf(args, 'from')!).raw.transferLeader(numberOf(args, 'to')!),
+};
+
+function execute(env: InteractionEnvironment, name: string, args: readonly Argument[]): void {
+  const handler = HANDLERS[name];
+  if (handler === undefined) throw new Error('unknown command');
+  handler(env, args);
+}
+
+function onNode(act: (node: EnvironmentNode, env: InteractionEnvironment) => void): Handler {
+  return (env, args) => act(env.node(numbers(args)[0]!), env);
+}
+
+/** With several nodes each gets a header. */
+function onNodes(
+  title: string,
+  act: (env: InteractionEnvironment, node: EnvironmentNode) => void,
+): Handler {
+  return (env, args) => {
+    const ids = numbers(args);
+    for (const id of ids) {
+      const node = env.node(id);
+      if (ids.length === 1) {
+        act(env, node);
+        continue;
+      }
+      env.output.write(`> ${id} ${title}\n`);
+      env.output.indented(() => act(env, node));
+    }
+  };
+}
+
+function tickTimes(raw: EnvironmentNode['raw'], count: number): void {
+  for (let i = 0; i < count; i++) raw.tick();
+}
+
+/** `compact ID INDEX`: drops the log up to the index and prints the rest. */
+function compact(env: InteractionEnvironment, args: readonly Argument[]): void {
+  const [id, index] = numbers(args);
+  const node = env.node(id!);
+  node.storage.compact(index!);
+  printRaftLog(env, node);
+}
+
+/** `send-snapshot FROM TO`: puts a snapshot on the wire that nobody has asked for. */
+function sendSnapshot(env: InteractionEnvironment, args: readonly Argument[]): void {
+  const [from, to] = numbers(args);
+  const { raw, storage } = env.node(from!);
+  const m = message({
+    type: MessageType.Snap,
+    from,
+    to,
+    term: raw.raft.term,
+    snapshot: storage.snapshot(),
+  });
+  env.messages.push(m);
+  env.output.write(describeMessage(m));
+}

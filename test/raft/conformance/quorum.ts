@@ -1,0 +1,66 @@
+/**
+ * Commands on quorums:
+ *
+ *     committed cfg=(1,2,3) [cfgj=(3,4)|zero] idx=(12,_,5,…)
+ *     vote      cfg=(1,2,3) [cfgj=(3,4)|zero] votes=(y,_,n,…)
+ *
+ * One index or vote for each id of cfg, then for each new id of cfgj; `_` stands for no information.
+ */
+
+import {
+  describeCommitted,
+  describeJointCommitted,
+} from '../../../manager/raft/quorum/describe.ts';
+import * as joint from '../../../manager/raft/quorum/joint.ts';
+import * as majority from '../../../manager/raft/quorum/majority.ts';
+import { parseNumber, valuesOf } from './arguments.ts';
+import type { Command } from './data-file.ts';
+
+export function runQuorumCommand(command: Command): string {
+  const incoming = idsOf(command, 'cfg');
+  const outgoing = idsOf(command, 'cfgj');
+  const isJoint = valuesOf(command.args, 'cfgj') !== undefined;
+  const ids = [...new Set([...incoming, ...outgoing])];
+  switch (command.name) {
+    case 'committed': {
+      const acked = lookup(ids, valuesOf(command.args, 'idx') ?? [], parseNumber);
+      return isJoint
+        ? describeJointCommitted({ incoming, outgoing }, acked) +
+            printIndex(joint.committedIndex({ incoming, outgoing }, acked))
+        : describeCommitted(incoming, acked) + printIndex(majority.committedIndex(incoming, acked));
+    }
+    case 'vote': {
+      const voteOf = lookup(ids, valuesOf(command.args, 'votes') ?? [], (text) => text === 'y');
+      return isJoint
+        ? joint.voteResult({ incoming, outgoing }, voteOf)
+        : majority.voteResult(incoming, voteOf);
+    }
+    default:
+      return 'unknown command';
+  }
+}
+
+function idsOf(command: Command, key: string): number[] {
+  const values = valuesOf(command.args, key) ?? [];
+  if (values.length === 1 && values[0] === 'zero') return [];
+  return values.map(parseNumber).sort((a, b) => a - b);
+}
+
+function lookup<T>(
+  ids: readonly number[],
+  texts: readonly string[],
+  parse: (text: string) => T,
+): (id: number) => T | undefined {
+  if (texts.length !== ids.length) {
+    throw new Error(`${ids.length} voters, but ${texts.length} values for them`);
+  }
+  const known = new Map<number, T>();
+  ids.forEach((id, i) => {
+    if (texts[i] !== '_') known.set(id, parse(texts[i]!));
+  });
+  return (id) => known.get(id);
+}
+
+function printIndex(index: number): string {
+  return index === majority.ANY_INDEX ? '∞' : String(index);
+}
