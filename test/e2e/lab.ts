@@ -1,0 +1,162 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { eventually } from '../support/eventually.ts';
+
+const SCRIPT = fileURLToPath(new URL('../../cluster.sh', import.meta.url));
+const NAME = 'e2e';
+const LAB_DIR = `/var/tmp/${NAME}-lab`;
+const COMMAND_TIMEOUT_MS = 180_000;
+/** How long a swarm may take to show what a command asked for. */
+export const CONVERGENCE_MS = 60_000;
+
+export const REGISTRY = '192.168.77.1:5000';
+export const image = (name: string): string => `${REGISTRY}/${name}`;
+
+export interface CommandResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number;
+}
+
+/** Why e2e tests cannot run here, or undefined. */
+export const noLab = process.getuid?.() === 0 ? undefined : 'needs root, for network namespaces';
+
+/** The lab of `cluster.sh`, driven as a person would. */
+export class Lab {
+  readonly hosts: readonly string[];
+
+  private constructor(hosts: readonly string[]) {
+    this.hosts = hosts;
+  }
+
+  static async up(options: { managers?: number; workers?: number; swarm?: boolean } = {}) {
+    const { managers = 1, workers = 2, swarm = true } = options;
+    await script('down');
+    const args = ['up', '--managers', `${managers}`, '--workers', `${workers}`, '--bare'];
+    mustSucceed(await script(...args), args);
+    const names = (role: string, count: number) =>
+      role === 'manager' && count === 1
+        ? ['manager']
+        : Array.from({ length: count }, (_, i) => `${role}-${i + 1}`);
+    const lab = new Lab([...names('manager', managers), ...names('worker', workers)]);
+    if (swarm) await lab.makeSwarm();
+    return lab;
+  }
+
+  async down(): Promise<void> {
+    mustSucceed(await script('down'), ['down']);
+  }
+
+  get manager(): string {
+    return this.hosts[0] as string;
+  }
+
+  /** Of the hosts in the order they were started. */
+  address(host: string): string {
+    return `192.168.77.${11 + this.hosts.indexOf(host)}`;
+  }
+
+  socket(host: string): string {
+    return `unix://${LAB_DIR}/hosts/${host}/run/swarm/swarmd.sock`;
+  }
+
+  /** A verb of cluster.sh; throws when it fails. */
+  async verb(...args: string[]): Promise<string> {
+    return mustSucceed(await script(...args), args);
+  }
+
+  /** Runs a command inside a host and returns what it printed; throws when it fails. */
+  async exec(host: string, ...command: string[]): Promise<string> {
+    return mustSucceed(await this.tryExec(host, ...command), [host, ...command]);
+  }
+
+  tryExec(host: string, ...command: string[]): Promise<CommandResult> {
+    return script('exec', host, ...command);
+  }
+
+  swarmctl(host: string, ...args: string[]): Promise<string> {
+    return this.exec(host, 'swarmctl', ...args);
+  }
+
+  trySwarmctl(host: string, ...args: string[]): Promise<CommandResult> {
+    return this.tryExec(host, 'swarmctl', ...args);
+  }
+
+  /** From the machine outside the swarm. */
+  client(...command: string[]): Promise<CommandResult> {
+    return script('client', ...command);
+  }
+
+  /** The body of http://HOST:PORT/ as the client outside gets it. */
+  async http(host: string, port: number): Promise<string> {
+    const url = `http://${this.address(host)}:${port}/`;
+    const args = ['curl', '-sS', '--fail', '--max-time', '3', url];
+    return mustSucceed(await this.client(...args), args);
+  }
+
+  /** The names of the network namespaces of a host. */
+  async namespaces(host: string): Promise<string[]> {
+    return lines(await this.exec(host, 'ls', '/run/netns'));
+  }
+
+  /** Runs a command inside a network namespace of a host. */
+  inNamespace(host: string, namespace: string, ...command: string[]): Promise<string> {
+    return this.exec(host, 'nsenter', `--net=/run/netns/${namespace}`, ...command);
+  }
+
+  async id(host: string, kind: string, name: string): Promise<string> {
+    return this.swarmctl(host, kind, 'inspect', '--format', '{{.ID}}', name);
+  }
+
+  async networkId(host: string, name: string): Promise<string> {
+    return this.swarmctl(host, 'network', 'inspect', '--format', '{{.Id}}', name);
+  }
+
+  private async makeSwarm(): Promise<void> {
+    await this.swarmctl(this.manager, 'init', '--advertise-addr', this.address(this.manager));
+    for (const host of this.hosts.slice(1)) {
+      const role = host.startsWith('manager') ? 'manager' : 'worker';
+      const token = await this.swarmctl(this.manager, 'join-token', '-q', role);
+      const address = this.address(host);
+      const remote = `${this.address(this.manager)}:2377`;
+      await this.swarmctl(host, 'join', '--token', token, '--advertise-addr', address, remote);
+    }
+  }
+}
+
+export function lines(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
+
+/** `eventually` with the patience that a swarm of real containers needs. */
+export function converges<T>(check: () => Promise<T>): Promise<T> {
+  return eventually(check, CONVERGENCE_MS);
+}
+
+/** True when nothing of the lab is on this machine any more. */
+export function noTraceLeft(): boolean {
+  return !existsSync(LAB_DIR);
+}
+
+function script(...args: string[]): Promise<CommandResult> {
+  return new Promise((resolve) => {
+    const options = {
+      env: { ...process.env, SWARM_LAB: NAME },
+      timeout: COMMAND_TIMEOUT_MS,
+      maxBuffer: 64 * 1024 * 1024,
+    };
+    const child = execFile(SCRIPT, args, options, (error, stdout, stderr) => {
+      const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
+      resolve({ stdout: stdout.trimEnd(), stderr: stderr.trimEnd(), code });
+    });
+    child.stdin?.end();
+  });
+}
+
+function mustSucceed(result: CommandResult, args: readonly string[]): string {
+  if (result.code === 0) return result.stdout;
+  throw new Error(
+    `${args.join(' ')}: exit code ${result.code}\n${result.stderr}\n${result.stdout}`,
+  );
+}
