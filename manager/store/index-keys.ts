@@ -1,5 +1,6 @@
-import type { Node, Service, Task } from '../../proto/gen/swarm/objects.ts';
+import type { NetworkAttachment, Node, Service, Task } from '../../proto/gen/swarm/objects.ts';
 import type { NetworkAttachmentConfig, TaskSpec } from '../../proto/gen/swarm/specs.ts';
+import { TaskState } from '../../proto/gen/swarm/types.ts';
 import { type AnyObject, uniqueName } from './kinds.ts';
 import type { Kind, Selector } from './types.ts';
 
@@ -20,7 +21,7 @@ export function keysOf(kind: Kind, object: AnyObject): readonly string[] {
     case 'service':
       return [...keys, ...serviceKeys(object as Service)];
     case 'node':
-      return [...keys, `r${(object as Node).role}`];
+      return [...keys, ...nodeKeys(object as Node)];
     default:
       return keys;
   }
@@ -42,6 +43,10 @@ export function lookupOf(kind: Kind, by: Selector): Lookup {
   if ('slot' in by) return { key: slotKey(by.slot.serviceId, by.slot.slot) };
   if ('desiredState' in by) return { key: `d${by.desiredState}` };
   if ('networkId' in by) return { key: `w${by.networkId}` };
+  if ('address' in by) return { key: addressKey(by.address.networkId, by.address.ip) };
+  if ('publishedPort' in by) {
+    return { key: portKey(by.publishedPort.protocol, by.publishedPort.port) };
+  }
   if ('secretId' in by) return { key: `x${by.secretId}` };
   if ('configId' in by) return { key: `c${by.configId}` };
   if ('role' in by) return { key: `r${by.role}` };
@@ -64,11 +69,35 @@ function slotKey(serviceId: string, slot: number): string {
   return `l${serviceId}/${slot}`;
 }
 
+/** `address` may carry a prefix length, which is cut off. */
+function addressKey(networkId: string, address: string): string {
+  const slash = address.indexOf('/');
+  return `a${networkId}/${slash < 0 ? address : address.slice(0, slash)}`;
+}
+
+function portKey(protocol: number, port: number): string {
+  return `o${protocol}/${port}`;
+}
+
+function* attachmentKeys(attachments: readonly NetworkAttachment[]): Iterable<string> {
+  for (const { network, addresses } of attachments) {
+    for (const address of addresses) yield addressKey(network?.id ?? '', address);
+  }
+}
+
+function* nodeKeys(node: Node): Iterable<string> {
+  yield `r${node.role}`;
+  for (const { network } of node.attachments) yield `w${network?.id}`;
+  yield* attachmentKeys(node.attachments);
+}
+
 function* taskKeys(task: Task): Iterable<string> {
   yield `s${task.serviceId}`;
   yield `h${task.nodeId}`;
   yield slotKey(task.serviceId, task.slot);
   yield `d${task.desiredState}`;
+  const holdsAddresses = (task.status?.state ?? TaskState.NEW) <= TaskState.RUNNING;
+  if (holdsAddresses) yield* attachmentKeys(task.networks);
   const attached = task.networks.map(({ network }) => network?.id ?? '');
   yield* referenceKeys(task.spec, task.spec?.networks ?? [], attached);
 }
@@ -78,6 +107,16 @@ function* serviceKeys(service: Service): Iterable<string> {
   const wanted = spec?.task?.networks.length ? spec.task.networks : (spec?.networks ?? []);
   const held = service.endpoint?.virtualIps.map(({ networkId }) => networkId) ?? [];
   yield* referenceKeys(spec?.task, wanted, held);
+  for (const { networkId, addr } of service.endpoint?.virtualIps ?? []) {
+    if (addr) yield addressKey(networkId, addr);
+  }
+  yield* publishedPortKeys(service);
+}
+
+function publishedPortKeys({ spec, endpoint }: Service): Set<string> {
+  const ports = [...(spec?.endpoint?.ports ?? []), ...(endpoint?.ports ?? [])];
+  const published = ports.filter(({ publishedPort }) => publishedPort !== 0);
+  return new Set(published.map((port) => portKey(port.protocol, port.publishedPort)));
 }
 
 /** What a task template refers to, and the networks of which addresses are held. */

@@ -20,6 +20,8 @@ export const MAX_CHANGES = 200;
 export const MAX_BYTES = 1.5 * 1024 * 1024;
 /** A batch starts a new transaction when the next item could go over the limit. */
 const BATCH_BYTES = 0.75 * MAX_BYTES;
+/** Milliseconds for which one transaction of a batch collects items. */
+const BATCH_MS = 5;
 /** Transactions of one batch that may be in flight. */
 const BATCH_IN_FLIGHT = 64;
 
@@ -160,9 +162,10 @@ export class MemoryStore implements Store, StateMachine {
     inFlight: Promise<void>[],
   ): IteratorResult<I> {
     const tx = this.#begin();
+    const until = this.#clock.monotonic() + BATCH_MS;
     let item = first;
     let failure: unknown;
-    while (!item.done) {
+    while (!item.done && this.#clock.monotonic() <= until) {
       const mark = tx.mark();
       try {
         write(tx, item.value);

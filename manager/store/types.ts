@@ -28,7 +28,10 @@ export interface ObjectTypes {
 
 export type Kind = keyof ObjectTypes;
 
-/** What an index answers. Kinds without the index never match. */
+/**
+ * What an index answers. Kinds without the index never match. An address on a network is held by
+ * services (virtual IPs), nodes (load balancers) and tasks whose observed state is at most RUNNING.
+ */
 export type Selector =
   | { readonly name: string } // case-insensitive; not nodes and tasks
   | { readonly namePrefix: string }
@@ -37,7 +40,9 @@ export type Selector =
   | { readonly nodeId: string } // tasks
   | { readonly slot: { readonly serviceId: string; readonly slot: number } } // tasks
   | { readonly desiredState: TaskState } // tasks
-  | { readonly networkId: string } // tasks and services that reference the network
+  | { readonly networkId: string } // tasks and services that reference it, nodes attached to it
+  | { readonly address: { readonly networkId: string; readonly ip: string } }
+  | { readonly publishedPort: { readonly protocol: number; readonly port: number } } // services
   | { readonly secretId: string } // tasks and services
   | { readonly configId: string } // tasks and services
   | { readonly role: NodeRole }; // nodes, observed role
