@@ -77,9 +77,11 @@ async function run(steps: readonly Step[], settleEach = true): Promise<string[]>
     }
     if (settleEach) await settle();
     store.view(checkOwners);
+    if (settleEach) store.view(checkWaiting);
   }
   await settle();
   store.view(checkOwners);
+  store.view(checkWaiting);
   await allocator.stop();
   return store.view(dump);
 }
@@ -127,16 +129,19 @@ function checkOwners(tx: ReadTx): void {
     assert.notEqual(address.split('/')[0], config?.gateway);
     assert.equal(address.split('/')[1], config?.subnet.split('/')[1]);
   }
-  for (const task of tx.all('task')) {
-    if (task.status?.state !== TaskState.NEW) continue;
-    assert.deepEqual(addressesOf(task.networks), [], 'a task that waits holds nothing');
-    assert.notEqual(task.status.err, '');
-  }
   for (const each of tx.all('network')) {
     const usage = describeUsage(tx, each).subnets[0]!;
     const held = owners(tx).filter(([, networkId]) => networkId === each.id).length;
     assert.equal(usage.used, held + 1, 'usage counts every holder and the gateway');
     assert.equal(usage.free, usage.total - usage.used);
+  }
+}
+
+function checkWaiting(tx: ReadTx): void {
+  for (const task of tx.all('task')) {
+    if (task.status?.state !== TaskState.NEW) continue;
+    assert.deepEqual(addressesOf(task.networks), [], 'a task that waits holds nothing');
+    assert.notEqual(task.status.err, '', 'and says why');
   }
 }
 

@@ -70,7 +70,8 @@ export class World {
     return this.store.batch(ids, (tx, id) => {
       const spec = { networks: networks.map((target) => ({ target })) };
       const desiredState = TaskState.RUNNING;
-      tx.create('task', Task.fromPartial({ id, desiredState, spec, ...fields }));
+      const status = { state: TaskState.NEW, message: 'created' };
+      tx.create('task', Task.fromPartial({ id, desiredState, spec, status, ...fields }));
     });
   }
 
