@@ -220,9 +220,10 @@ function deviceNames(socket: NetlinkSocket): (index: number) => string {
   return (index) => names.get(index) ?? '';
 }
 
-/** Dots in a device's name are written as slashes, as sysctl(8) does. */
+/** As sysctl(8): the first separator tells which of dots and slashes separate. */
 function sysctlPath(key: string): string {
-  return `/proc/sys/${key.replace(/[./]/g, (separator) => (separator === '.' ? '/' : '.'))}`;
+  const dotted = /^[^/]*\./.test(key);
+  return `/proc/sys/${dotted ? key.replaceAll('.', '/') : key}`;
 }
 
 function ignoreMissing<T>(fn: () => T): T | undefined {

@@ -136,7 +136,7 @@ export interface Kernel {
   /** Permanent entries of a VXLAN device. */
   peerEntries(netns: Netns, dev: string): PeerEntries;
 
-  /** Keys with dots as sysctl(8) takes them, without `net.` left out. Unknown keys are skipped. */
+  /** Keys as sysctl(8) takes them, with dots or with slashes. Unknown keys are skipped. */
   setSysctls(netns: Netns, values: Readonly<Record<string, string>>): void;
   sysctl(netns: Netns, key: string): string | undefined;
 

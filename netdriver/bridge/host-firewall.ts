@@ -1,0 +1,63 @@
+import { TableWriter } from '../kernel/table-writer.ts';
+import { HOST, type Kernel } from '../kernel/types.ts';
+import { type HostBridge, type HostPort, hostRuleset } from './host-rules.ts';
+
+/** Settings of the host's namespace that every network of ours needs. */
+const HOST_SYSCTLS = { 'net.ipv4.ip_forward': '1' } as const;
+
+/** Keeps the host's table equal to what bridges, published ports and ingress ask for. */
+export class HostFirewall {
+  readonly #kernel: Kernel;
+  readonly #writer: TableWriter;
+  readonly #bridges = new Map<string, HostBridge>();
+  readonly #ports = new Map<string, readonly HostPort[]>();
+
+  constructor(components: { kernel: Kernel }) {
+    this.#kernel = components.kernel;
+    this.#writer = new TableWriter(components, { netns: HOST });
+  }
+
+  addBridge(bridge: HostBridge): Promise<void> {
+    this.#kernel.setSysctls(HOST, HOST_SYSCTLS);
+    this.#bridges.set(bridge.device, bridge);
+    return this.#write();
+  }
+
+  removeBridge(device: string): Promise<void> {
+    return this.#bridges.delete(device) ? this.#write() : Promise.resolve();
+  }
+
+  /** The ports of one owner, all of them; none removes the owner. */
+  async setPorts(owner: string, ports: readonly HostPort[]): Promise<void> {
+    const old = this.#ports.get(owner) ?? [];
+    if (ports.length === 0) this.#ports.delete(owner);
+    else this.#ports.set(owner, ports);
+    if (old.length === 0 && ports.length === 0) return;
+    await this.#write();
+    await this.#forgetFlows(old, ports);
+  }
+
+  #write(): Promise<void> {
+    if (this.#bridges.size === 0 && this.#ports.size === 0) return this.#writer.clear();
+    return this.#writer.set(
+      hostRuleset({
+        bridges: [...this.#bridges.values()],
+        ports: [...this.#ports.values()].flat(),
+      }),
+    );
+  }
+
+  /** A UDP flow that began before its rule would keep missing it for as long as packets come. */
+  async #forgetFlows(old: readonly HostPort[], next: readonly HostPort[]): Promise<void> {
+    const text = (port: HostPort) => JSON.stringify(port);
+    const [before, after] = [new Set(old.map(text)), new Set(next.map(text))];
+    const changed = [
+      ...old.filter((port) => !after.has(text(port))),
+      ...next.filter((port) => !before.has(text(port))),
+    ];
+    const udp = new Set(changed.filter((p) => p.protocol === 'udp').map((p) => p.hostPort));
+    for (const originalPort of udp) {
+      await this.#kernel.deleteFlows(HOST, { protocol: 'udp', originalPort });
+    }
+  }
+}

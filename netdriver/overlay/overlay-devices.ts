@@ -1,0 +1,152 @@
+import { HOST, isKernelError, type Kernel, type Netns } from '../kernel/types.ts';
+import { isOurNetns, overlayNetns } from '../names.ts';
+import type { NetworkConfig } from '../types.ts';
+import { NO_PEERS, type PeerState, peerOps, peerStateOf, unionOf } from './peers.ts';
+import {
+  attachOps,
+  bridgeOps,
+  configureOps,
+  deviceNames,
+  joinBridgeOps,
+  vxlanOps,
+} from './plan.ts';
+
+/** Settings of every overlay namespace; neighbour limits exist only where the kernel has them. */
+const SYSCTLS = {
+  'net.ipv4.ip_forward': '1',
+  'net.ipv6.conf.all.disable_ipv6': '1',
+  'net.ipv6.conf.default.disable_ipv6': '1',
+  'net.bridge.bridge-nf-call-iptables': '0',
+  'net.bridge.bridge-nf-call-arptables': '0',
+} as const;
+
+const NEIGHBOUR_LIMITS = {
+  'net.ipv4.neigh.default.gc_thresh1': 8192,
+  'net.ipv4.neigh.default.gc_thresh2': 49152,
+  'net.ipv4.neigh.default.gc_thresh3': 65536,
+} as const;
+
+/** The kernel's side of one overlay network on this node: a namespace of bridges and VXLANs. */
+export class OverlayDevices {
+  readonly #kernel: Kernel;
+  readonly #network: NetworkConfig;
+  readonly netns: Netns;
+  #peers: PeerState = NO_PEERS;
+
+  constructor(components: { kernel: Kernel }, init: { network: NetworkConfig }) {
+    this.#kernel = components.kernel;
+    this.#network = init.network;
+    this.netns = overlayNetns(init.network.id);
+  }
+
+  /** Makes everything anew; what an earlier life left under the same names goes first. */
+  create(port: number): void {
+    this.#kernel.removeNetns(this.netns);
+    this.#kernel.createNetns(this.netns);
+    try {
+      this.#kernel.setSysctls(this.netns, SYSCTLS);
+      raiseNeighbourLimits(this.#kernel);
+      this.#kernel.apply(this.netns, bridgeOps(this.#network));
+      this.#createVxlans(port);
+      this.#kernel.apply(this.netns, joinBridgeOps(this.#network));
+    } catch (error) {
+      this.#kernel.removeNetns(this.netns);
+      throw error;
+    }
+  }
+
+  /** Takes over the devices of an earlier life with the peers they know; false if not all are there. */
+  adopt(): boolean {
+    if (!this.#kernel.netnsNames().includes(this.netns)) return false;
+    const vnis = new Set(this.#kernel.links(this.netns).map((link) => link.vni));
+    if (!this.#network.subnets.every((subnet) => vnis.has(subnet.vni))) return false;
+    this.#peers = unionOf(
+      this.#network.subnets.map((_, index) => {
+        const { vxlan } = deviceNames(index);
+        return peerStateOf(vxlan, this.#kernel.peerEntries(this.netns, vxlan));
+      }),
+    );
+    return true;
+  }
+
+  /**
+   * VXLAN devices are deleted by name: a namespace that a process still lives in outlasts its name,
+   * and would keep the VNI with it.
+   */
+  remove(): void {
+    const vxlans = this.#network.subnets.map((_, index) => deviceNames(index).vxlan);
+    this.#kernel.tryApply(
+      this.netns,
+      vxlans.map((name) => ({ op: 'del-link', name })),
+    );
+    this.#kernel.removeNetns(this.netns);
+    this.#peers = NO_PEERS;
+  }
+
+  attach(
+    endpoint: { address: string; mac: string },
+    target: { netns: Netns; ifname: string },
+  ): void {
+    this.#kernel.apply(this.netns, attachOps(this.#network, endpoint, target));
+    this.#kernel.apply(target.netns, configureOps(this.#network, endpoint, target.ifname));
+  }
+
+  get peers(): PeerState {
+    return this.#peers;
+  }
+
+  setPeers(next: PeerState): void {
+    const ops = peerOps(this.#peers, next);
+    const removals = ops.filter((op) => op.op.startsWith('del-'));
+    this.#kernel.tryApply(this.netns, removals);
+    this.#kernel.apply(this.netns, ops.slice(removals.length));
+    this.#peers = next;
+  }
+
+  /** A VNI exists once per host; a device of a namespace that was left behind may hold it. */
+  #createVxlans(port: number): void {
+    const ops = vxlanOps(this.#network, this.netns, port);
+    try {
+      this.#kernel.apply(HOST, ops);
+    } catch (error) {
+      if (!isKernelError(error, 'EEXIST')) throw error;
+      this.#removeStaleVxlans();
+      this.#kernel.tryApply(
+        this.netns,
+        ops.map(({ name }) => ({ op: 'del-link', name })),
+      );
+      this.#kernel.apply(HOST, ops);
+    }
+  }
+
+  #removeStaleVxlans(): void {
+    const wanted = new Set(this.#network.subnets.map((subnet) => subnet.vni));
+    const others = this.#kernel
+      .netnsNames()
+      .filter((name) => isOurNetns(name) && name !== this.netns);
+    for (const netns of [HOST, ...others]) {
+      for (const link of this.#linksOf(netns)) {
+        if (link.vni === undefined || !wanted.has(link.vni)) continue;
+        this.#kernel.tryApply(netns, [{ op: 'del-link', name: link.name }]);
+      }
+    }
+  }
+
+  #linksOf(netns: Netns) {
+    try {
+      return this.#kernel.links(netns);
+    } catch {
+      return []; // A name without a namespace behind it.
+    }
+  }
+}
+
+/** Raised only: the administrator may have chosen more. */
+function raiseNeighbourLimits(kernel: Kernel): void {
+  for (const [key, wanted] of Object.entries(NEIGHBOUR_LIMITS)) {
+    const present = kernel.sysctl(HOST, key);
+    if (present !== undefined && Number(present) < wanted) {
+      kernel.setSysctls(HOST, { [key]: String(wanted) });
+    }
+  }
+}

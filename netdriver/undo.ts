@@ -1,0 +1,30 @@
+/** Steps back, to be taken in reverse when a later step fails. */
+export class Undo {
+  readonly #steps: (() => unknown)[] = [];
+
+  push(step: () => unknown): void {
+    this.#steps.push(step);
+  }
+
+  /** Takes every step even when some fail: the first failure is the caller's own. */
+  async run(): Promise<void> {
+    for (const step of this.#steps.splice(0).reverse()) {
+      try {
+        await step();
+      } catch {
+        // What cannot be undone is found as a leftover by the next start.
+      }
+    }
+  }
+}
+
+/** Runs `fn`; when it throws, undoes what it pushed and throws the same. */
+export async function undoing<T>(fn: (undo: Undo) => Promise<T>): Promise<T> {
+  const undo = new Undo();
+  try {
+    return await fn(undo);
+  } catch (error) {
+    await undo.run();
+    throw error;
+  }
+}
