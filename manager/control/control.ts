@@ -1,0 +1,49 @@
+import { isSwarmError } from '../../common/errors.ts';
+import type { ControlApi } from '../types.ts';
+
+export interface ControlComponents {
+  /** The operations where they can be carried out now. Waits a little for a leader, if needed. */
+  readonly target: () => Promise<ControlApi>;
+}
+
+/**
+ * The control operations, wherever the leader is. When the leader has just changed and the operation
+ * surely did nothing, it is repeated once with the new one.
+ */
+export function routedControl(components: ControlComponents): ControlApi {
+  const route = async <T>(operation: (control: ControlApi) => Promise<T>): Promise<T> => {
+    try {
+      return await operation(await components.target());
+    } catch (error) {
+      if (!neverHappened(error)) throw error;
+      return operation(await components.target());
+    }
+  };
+  return {
+    createService: (spec) => route((to) => to.createService(spec)),
+    updateService: (id, version, spec, rollback) =>
+      route((to) => to.updateService(id, version, spec, rollback)),
+    removeService: (id) => route((to) => to.removeService(id)),
+    createNetwork: (spec) => route((to) => to.createNetwork(spec)),
+    removeNetwork: (id) => route((to) => to.removeNetwork(id)),
+    updateNode: (id, version, spec) => route((to) => to.updateNode(id, version, spec)),
+    removeNode: (id, force) => route((to) => to.removeNode(id, force)),
+    updateCluster: (version, spec, rotation) =>
+      route((to) => to.updateCluster(version, spec, rotation)),
+    createSecret: (spec) => route((to) => to.createSecret(spec)),
+    updateSecret: (id, version, spec) => route((to) => to.updateSecret(id, version, spec)),
+    removeSecret: (id) => route((to) => to.removeSecret(id)),
+    createConfig: (spec) => route((to) => to.createConfig(spec)),
+    updateConfig: (id, version, spec) => route((to) => to.updateConfig(id, version, spec)),
+    removeConfig: (id) => route((to) => to.removeConfig(id)),
+  };
+}
+
+/** The receiver did not lead, or there was no connection to it in the first place. */
+function neverHappened(error: unknown): boolean {
+  if (isSwarmError(error, 'SWM_NOT_LEADER')) return true;
+  return isSwarmError(error, 'SWM_UNAVAILABLE') && NOT_CONNECTED.test(error.message);
+}
+
+// The words of grpc-js for a call that found no connection, as opposed to one that lost it.
+const NOT_CONNECTED = /^No connection established|^Name resolution failed/;

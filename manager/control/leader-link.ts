@@ -1,0 +1,57 @@
+import { Client } from '@grpc/grpc-js';
+import { SwarmError } from '../../common/errors.ts';
+import { NodeRole } from '../../proto/gen/swarm/types.ts';
+import type { ConsensusApi } from '../consensus/types.ts';
+import type { SecurityConfigApi } from '../types.ts';
+
+export interface LeaderLinkComponents {
+  readonly consensus: Pick<ConsensusApi, 'leader'>;
+  readonly security: Pick<SecurityConfigApi, 'clientCredentials' | 'onChange'>;
+}
+
+/** A connection to whoever leads, made anew when that changes or when this node's certificate does. */
+export class LeaderLink {
+  readonly #components: LeaderLinkComponents;
+  readonly #unsubscribe: () => void;
+  #client: Client | undefined;
+  #addr = '';
+
+  constructor(components: LeaderLinkComponents) {
+    this.#components = components;
+    this.#unsubscribe = components.security.onChange(() => this.#drop());
+  }
+
+  /** Throws SWM_NO_LEADER when none is known. */
+  client(): Client {
+    const leader = this.#components.consensus.leader();
+    if (!leader) throw noLeader();
+    if (leader.self) {
+      throw new SwarmError('SWM_UNAVAILABLE', 'this manager is only just becoming the leader');
+    }
+    if (leader.addr !== this.#addr) this.#drop();
+    this.#addr = leader.addr;
+    this.#client ??= new Client(
+      leader.addr,
+      this.#components.security.clientCredentials(NodeRole.MANAGER),
+      { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 },
+    );
+    return this.#client;
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#client?.close();
+    this.#client = undefined;
+  }
+}
+
+export function noLeader(): SwarmError {
+  return new SwarmError(
+    'SWM_NO_LEADER',
+    "The swarm does not have a leader. It's possible that too few managers are online. Make sure more than half of the managers are online.",
+  );
+}
