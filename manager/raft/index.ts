@@ -15,6 +15,7 @@ export { describeHardState, describeReady, describeSoftState } from './describe/
 export { describeStatus } from './describe/status.ts';
 export { entriesSize, entrySize, isConfChange, NO_LIMIT, payloadSize } from './entry.ts';
 export * from './errors.ts';
+export { assertInvariants } from './invariants.ts';
 export {
   isEmptySnapshot,
   isLocalMessage,

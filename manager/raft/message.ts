@@ -10,20 +10,22 @@ import {
   type Snapshot,
 } from './types.ts';
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
 /** A message with the fields that matter; `message()` fills in the others. */
 export type MessageInit = Partial<Message> & Pick<Message, 'type'>;
 
 export const NO_ENTRIES: readonly Entry[] = Object.freeze([]);
 
 /** All messages have the same fields in the same order, which keeps the code that reads them fast. */
-export function message(init: MessageInit): Message {
+export function message(
+  init: MessageInit,
+  from: number = init.from ?? NONE,
+  term: number = init.term ?? 0,
+): Message {
   return {
     type: init.type,
     to: init.to ?? NONE,
-    from: init.from ?? NONE,
-    term: init.term ?? 0,
+    from,
+    term,
     logTerm: init.logTerm ?? 0,
     index: init.index ?? 0,
     entries: init.entries ?? NO_ENTRIES,
@@ -35,10 +37,6 @@ export function message(init: MessageInit): Message {
     context: init.context,
     responses: init.responses,
   };
-}
-
-export function mutableMessage(init: MessageInit): Mutable<Message> {
-  return message(init);
 }
 
 const LOCAL: readonly boolean[] = flags([

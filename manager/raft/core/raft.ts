@@ -83,11 +83,8 @@ export class Raft {
   /** Queues a message of the present term (votes bring their own term, forwarded requests have none). */
   send(init: MessageInit): void {
     const { type } = init;
-    const sent = message({
-      ...init,
-      from: init.from || this.id,
-      term: bringsTerm(type) ? init.term : carriesNoTerm(type) ? 0 : this.term,
-    });
+    const term = bringsTerm(type) ? init.term : carriesNoTerm(type) ? 0 : this.term;
+    const sent = message(init, init.from || this.id, term);
     if (requiresDurability(type)) this.messagesAfterAppend.push(sent);
     else if (sent.to === this.id)
       throw new Error(`bug: message ${type} is addressed to its sender`);

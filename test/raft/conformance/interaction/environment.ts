@@ -7,6 +7,7 @@ import {
   RawNode,
   type Snapshot,
 } from '../../../../manager/raft/index.ts';
+import { seededRandom } from '../../support/random.ts';
 import { Output } from './output.ts';
 
 /** A node with its durable log and the work of its storage threads. */
@@ -57,20 +58,10 @@ export class InteractionEnvironment {
       id,
       storage,
       logger: this.output,
+      // No output may depend on it; it is seeded so that a failure can be repeated.
       random: seededRandom(id),
     };
     const raw = new RawNode(full);
     this.nodes.push({ id, config: full, raw, storage, appendWork: [], applyWork: [] });
   }
-}
-
-/** Mulberry32. No output may depend on it; it is seeded so that a failure can be repeated. */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
