@@ -51,8 +51,13 @@ export interface ConsensusApi extends Proposer {
    * timeout.
    */
   readIndex(signal?: AbortSignal): Promise<number>;
-  /** Leader only: adds a learner, waits until it caught up, makes it a voter. */
-  addMember(request: { nodeId: string; addr: string }): Promise<RaftMember>;
+  /**
+   * Leader only: makes the node a member, for now a learner. The leader makes it a voter by itself once
+   * it has caught up. A node that is a member already keeps its id and gets the new address, unless
+   * `raftId` (0: it has no log) says that it is not the member it was; then it gets a new id.
+   * Throws SWM_FAILED_PRECONDITION when no manager answers at `addr`.
+   */
+  addMember(request: { nodeId: string; addr: string; raftId?: number }): Promise<RaftMember>;
   /** Leader only. Throws SWM_FAILED_PRECONDITION when the removal would lose quorum. */
   removeMember(raftId: number): Promise<void>;
   transferLeadership(signal?: AbortSignal): Promise<void>;

@@ -1,0 +1,51 @@
+import type { Entry, Message } from 'raft-ts';
+
+export interface ApplyThreadEvents {
+  apply(entry: Entry): void;
+  /** All entries of the message were applied, and its responses may be delivered. */
+  done(message: Message): void;
+}
+
+/**
+ * The apply thread of the core's asynchronous storage writes. It does not run by itself: the event
+ * loop calls `run` with the time it may take.
+ */
+export class ApplyThread {
+  readonly #events: ApplyThreadEvents;
+  readonly #now: () => number;
+  readonly #queue: Message[] = [];
+  readonly #idle: (() => void)[] = [];
+  /** Position in the first message of the queue. */
+  #next = 0;
+
+  constructor(events: ApplyThreadEvents, now: () => number) {
+    this.#events = events;
+    this.#now = now;
+  }
+
+  push(message: Message): void {
+    this.#queue.push(message);
+  }
+
+  /** Applies until nothing is left, or `deadline` (of `now`) has passed. True when nothing is left. */
+  run(deadline: number): boolean {
+    while (this.#queue.length > 0) {
+      const message = this.#queue[0]!;
+      while (this.#next < message.entries.length) {
+        this.#events.apply(message.entries[this.#next++]!);
+        if (this.#next % 8 === 0 && this.#now() > deadline) return false;
+      }
+      this.#queue.shift();
+      this.#next = 0;
+      this.#events.done(message);
+    }
+    for (const resolve of this.#idle.splice(0)) resolve();
+    return true;
+  }
+
+  /** Resolves when nothing waits to be applied. */
+  idle(): Promise<void> {
+    if (this.#queue.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+}

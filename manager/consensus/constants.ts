@@ -1,0 +1,19 @@
+/** Defaults of `ConsensusInit`. Times are milliseconds. */
+export const TICK_MS = 100;
+export const HEARTBEAT_TICKS = 1;
+export const ELECTION_TICKS = 10;
+export const SNAPSHOT_POLICY = { interval: 10_000, keep: 500 };
+
+/** Entry bytes in one message to a follower, and under way to it altogether. */
+export const MESSAGE_BYTES_MAX = 512 * 1024;
+export const INFLIGHT_MESSAGES_MAX = 256;
+export const INFLIGHT_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Payload of proposals that are not yet applied: beyond it the leader refuses more. */
+export const UNCOMMITTED_BYTES_MAX = 64 * 1024 * 1024;
+
+/** A new manager must answer at its address within this time. */
+export const HEALTH_TIMEOUT_MS = 5000;
+
+/** One proposal. Two of them must fit into a gRPC message. */
+export const PROPOSAL_BYTES_MAX = 2 * 1024 * 1024;
