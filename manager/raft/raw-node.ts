@@ -75,8 +75,8 @@ export class RawNode implements RawNodeApi {
     this.#dispatch(message({ type: MessageType.Prop, entries: [entry] }));
   }
 
-  applyConfChange(change: ConfChangeV1 | ConfChangeV2): ConfState {
-    return applyConfChange(this.raft, change);
+  applyConfChange(change: ConfChangeV1 | ConfChangeV2, index?: number): ConfState {
+    return applyConfChange(this.raft, change, index);
   }
 
   step(m: Message): void {

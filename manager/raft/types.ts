@@ -247,8 +247,12 @@ export interface RawNodeApi {
   /** Appends to the leader's log; throws ErrProposalDropped without a leader or over a limit. */
   propose(data: Uint8Array): void;
   proposeConfChange(change: ConfChangeV1 | ConfChangeV2): void;
-  /** To be called for every committed conf change entry, in order, when it is applied. */
-  applyConfChange(change: ConfChangeV1 | ConfChangeV2): ConfState;
+  /**
+   * To be called for every committed conf change entry, in order, when it is applied. With `index`, that
+   * of the entry, a change is left out that the configuration in force covers already: in asynchronous
+   * mode a snapshot may overtake entries on their way to the apply thread, so pass it there.
+   */
+  applyConfChange(change: ConfChangeV1 | ConfChangeV2, index?: number): ConfState;
   /**
    * Throws ErrStepLocalMsg, ErrStepPeerNotFound, and ErrProposalDropped for a forwarded proposal; a
    * message of the network never throws else.

@@ -112,10 +112,10 @@ test('26: a node that is new counts as active', () => {
   assert.equal(trackerWith('v2').progress.get(2)?.recentActive, true);
 });
 
-const change = fc.record({
-  type: types,
-  nodeId: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
-});
+const change = fc.record(
+  { type: types, nodeId: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }) },
+  { noNullPrototype: true },
+);
 const context = fc.option(fc.uint8Array({ minLength: 1, maxLength: 40 }), { nil: undefined });
 
 test('both versions of a change survive encoding', () => {

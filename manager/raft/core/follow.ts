@@ -83,6 +83,7 @@ function restore(r: Raft, snapshot: Snapshot): boolean {
   }
   r.log.restore(snapshot);
   useConfState(r, confState);
+  r.configIndex = index;
   r.logger.info(`${r.name} ${position()} restored snapshot [index: ${index}, term: ${term}]`);
   return true;
 }

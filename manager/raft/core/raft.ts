@@ -29,6 +29,8 @@ export class Raft {
   readonly logger: Logger;
   readonly log: RaftLog;
   tracker: ProgressTracker;
+  /** The configuration in force is that after entry `configIndex`, or a later one. */
+  configIndex = 0;
 
   term = 0;
   vote = NONE;

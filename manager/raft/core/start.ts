@@ -20,6 +20,7 @@ export function startRaft(config: Config): Raft {
   }
   loadHardState(r, hardState);
   if (r.settings.applied > 0) r.log.appliedTo(r.settings.applied, 0);
+  r.configIndex = r.log.applied;
   becomeFollower(r, r.term, NONE);
   const peers = voterIds(r.tracker.config.voters).map(hex);
   const last = r.log.lastId();
@@ -30,15 +31,19 @@ export function startRaft(config: Config): Raft {
   return r;
 }
 
+/**
+ * What was applied, and what a snapshot replaced, was committed. The stored commit index may be behind
+ * that: alone it is written without fsync, or later than the entries are applied.
+ */
 function loadHardState(r: Raft, { term, vote, commit }: HardState): void {
-  if (term === 0 && vote === NONE && commit === 0) return;
+  const committed = Math.max(commit, r.log.committed, r.settings.applied);
   const last = r.log.lastIndex();
-  if (commit < r.log.committed || commit > last) {
+  if (committed > last) {
     throw new RaftFault(
-      `${r.name} state.commit ${commit} is out of range [${r.log.committed}, ${last}]`,
+      `${r.name} state.commit ${committed} is out of range [${r.log.committed}, ${last}]`,
     );
   }
-  r.log.committed = commit;
+  r.log.committed = committed;
   r.term = term;
   r.vote = vote;
 }

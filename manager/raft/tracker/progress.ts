@@ -118,6 +118,8 @@ export class Progress {
    * logs may agree. False if it is stale: messages are reordered and repeated.
    */
   maybeDecreaseTo(rejected: number, hint: number): boolean {
+    // Nothing is sent during a snapshot that could be rejected.
+    if (this.state === 'StateSnapshot') return false;
     if (this.state === 'StateReplicate') {
       if (rejected <= this.match) return false;
       this.next = this.match + 1;

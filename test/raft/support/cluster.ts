@@ -112,6 +112,14 @@ export class Cluster {
     for (const other of this.members.keys()) if (other !== id) this.cut(id, other);
   }
 
+  /** Undoes the cuts between `id` and the others. */
+  rejoin(id: number, others: readonly number[]): void {
+    for (const other of others) {
+      this.#cut.delete(`${id} ${other}`);
+      this.#cut.delete(`${other} ${id}`);
+    }
+  }
+
   heal(): void {
     this.#cut.clear();
     this.lose = () => false;

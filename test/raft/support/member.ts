@@ -155,12 +155,14 @@ export class Member {
 
   apply(entries: readonly Entry[]): void {
     for (const entry of entries) {
+      // A snapshot may have overtaken entries that were on their way to the apply thread.
+      if (this.config.asyncStorageWrites && entry.index <= this.appliedIndex) continue;
       if (entry.index !== this.appliedIndex + 1) {
         throw new Error(`node ${this.id} applies ${entry.index} after ${this.appliedIndex}`);
       }
       this.appliedIndex = entry.index;
       if (entry.type !== EntryType.Normal) {
-        this.confState = this.node.applyConfChange(decodeConfChange(entry));
+        this.confState = this.node.applyConfChange(decodeConfChange(entry), entry.index);
       } else if (entry.data !== undefined && entry.data.length > 0) {
         this.applied.push(text(entry.data));
       }

@@ -17,7 +17,6 @@ export function below(random: Random, end: number): number {
 }
 
 export function pick<T>(random: Random, from: readonly T[]): T {
-  const picked = from[below(random, from.length)];
-  if (picked === undefined) throw new Error('nothing to pick from');
-  return picked;
+  if (from.length === 0) throw new Error('nothing to pick from');
+  return from[below(random, from.length)] as T;
 }
