@@ -1,5 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
-  type Config,
   describeStatus,
   type Entry,
   type Message,
@@ -9,17 +9,14 @@ import {
 } from 'raft-ts';
 import { errorMessage, isSwarmError, SwarmError } from '../../common/errors.ts';
 import type { Startable } from '../../common/startable.ts';
-import type {
-  RaftMember,
-  RaftMembership,
-  RaftMessage,
-  RaftSnapshotChunk,
-} from '../../proto/gen/swarm/raft.ts';
+import type { RaftMember, RaftMembership } from '../../proto/gen/swarm/raft.ts';
+import { AddressAnnouncer } from './address-announcer.ts';
 import * as defaults from './constants.ts';
+import { coreConfig } from './core-config.ts';
 import { Failover } from './failover.ts';
-import { Inbound, removed } from './inbound.ts';
-import type { ConsensusComponents, ConsensusInit, PeerIdentity } from './init.ts';
+import type { ConsensusComponents, ConsensusInit } from './init.ts';
 import { announceAddress, checkHealth, leave } from './leader-client.ts';
+import { LeaderWatch } from './leader-watch.ts';
 import { Leadership } from './leadership.ts';
 import { bootLog, changeOf } from './log-boot.ts';
 import { LogDisk } from './log-disk.ts';
@@ -28,6 +25,7 @@ import { LogTail } from './log-tail.ts';
 import { type AddRequest, MemberChanges } from './member-changes.ts';
 import { MembersView } from './members-view.ts';
 import { Membership } from './membership.ts';
+import { PeerGate } from './peer-gate.ts';
 import { Proposals } from './proposals.ts';
 import { RaftLoop } from './raft-loop.ts';
 import { noLeader, Reads } from './reads.ts';
@@ -39,7 +37,6 @@ import { Transfer } from './transfer.ts';
 import { Transport } from './transport.ts';
 import type { ConsensusApi, MemberStatus, Proposal } from './types.ts';
 import { Vault } from './vault.ts';
-import { fromWire } from './wire.ts';
 
 /**
  * One manager's part in the replicated log: drives the Raft core on a durable log and gRPC streams,
@@ -50,6 +47,8 @@ import { fromWire } from './wire.ts';
  */
 export class Consensus implements ConsensusApi, Startable {
   readonly raftId: number;
+  /** For the gRPC services: what peers send. */
+  readonly peers: PeerGate;
   readonly #components: ConsensusComponents;
   readonly #init: ConsensusInit;
   readonly #disk: LogDisk;
@@ -60,7 +59,8 @@ export class Consensus implements ConsensusApi, Startable {
   readonly #exchange: SnapshotExchange;
   readonly #loop: RaftLoop;
   readonly #transport: Transport;
-  readonly #inbound = new Inbound();
+  readonly #leaderWatch: LeaderWatch;
+  readonly #announcer: AddressAnnouncer;
   readonly #leadership: Leadership;
   readonly #proposals = new Proposals();
   readonly #reads: Reads;
@@ -71,11 +71,8 @@ export class Consensus implements ConsensusApi, Startable {
   readonly #ticker: Ticker;
   readonly #closing = new AbortController();
   #ticks = 0;
-  #leaderlessSince: number | undefined;
   #lastChangeIndex = 0;
-  #announcing = false;
   #failure: SwarmError | undefined;
-  #applied: { index: number; resolve: () => void }[] = [];
 
   /**
    * Opens the log in `init.dir`, or begins one as `init` says. Nothing runs before `start`. Rejects
@@ -103,6 +100,10 @@ export class Consensus implements ConsensusApi, Startable {
     this.#membership = new Membership(log.snapshot?.membership ?? log.identity.joined);
     this.#snapshots = new SnapshotStore({ ...components, disk });
     this.#leadership = new Leadership(components, { onLost: () => this.#onLeadershipLost() });
+    const tickMs = init.tickMs ?? defaults.TICK_MS;
+    // An election may take up to twice the election timeout; a leader is missed only after that.
+    const patienceMs = 2 * this.#electionTicks * tickMs;
+    this.#leaderWatch = new LeaderWatch(components, { patienceMs });
     this.#reads = this.#newReads();
     this.#loop = this.#newLoop();
     this.#transport = this.#newTransport();
@@ -132,21 +133,27 @@ export class Consensus implements ConsensusApi, Startable {
       forgetLeader: () => this.#loop.forgetLeader(),
       campaign: () => this.#loop.campaign(),
     });
-    const tickMs = init.tickMs ?? defaults.TICK_MS;
+    this.#announcer = this.#newAnnouncer();
+    const parts = {
+      membership: this.#membership,
+      view: this.#view,
+      transport: this.#transport,
+      loop: this.#loop,
+      exchange: this.#exchange,
+    };
+    this.peers = new PeerGate(parts, { raftId: this.raftId });
     this.#ticker = new Ticker(components.clock, tickMs, () => this.#onTick());
   }
 
   /** Resolves once the state machine has what was committed here before. Needs no other manager. */
   async start(): Promise<void> {
     const { manifest } = this.#tail;
-    const { stateMachine, clock } = this.#components;
-    this.#leaderlessSince = clock.monotonic();
+    const { stateMachine } = this.#components;
     if (manifest) await stateMachine.restore(manifest.index, this.#snapshots.pieces(manifest));
     this.#followMembership();
     const { commit } = this.#tail.initialState().hardState;
-    const replayed = this.#whenApplied(commit);
     this.#loop.turn();
-    await replayed;
+    while (this.#loop.appliedIndex < commit && !this.#failure) await nextTurn();
     if (this.#failure) throw this.#failure;
     const { voters } = this.#loop.confState;
     if (voters.length === 1 && voters[0] === this.raftId) this.#loop.campaign();
@@ -250,47 +257,6 @@ export class Consensus implements ConsensusApi, Startable {
     return describeStatus(this.#loop.status());
   }
 
-  // What peers ask for; see raft-service.ts.
-
-  /** Throws when the peer is not to talk to this manager. */
-  accept(peer: PeerIdentity, end: (error: SwarmError) => void): () => void {
-    if (this.#failure) throw this.#failure;
-    if (this.#membership.isRemoved(peer.from)) throw removed();
-    if (peer.to !== this.raftId) {
-      const message = `This manager has the Raft id ${this.raftId}, and not ${peer.to}.`;
-      throw new SwarmError('SWM_FAILED_PRECONDITION', message);
-    }
-    const member = this.#membership.get(peer.from);
-    if (member && member.nodeId !== peer.nodeId) {
-      const message = `The Raft id ${peer.from} belongs to node ${member.nodeId}, not ${peer.nodeId}.`;
-      throw new SwarmError('SWM_PERMISSION_DENIED', message);
-    }
-    this.#transport.hint(peer.from, { nodeId: peer.nodeId, addr: peer.addr });
-    return this.#inbound.add(peer.from, end);
-  }
-
-  receive(from: number, messages: readonly RaftMessage[]): void {
-    this.#view.heard(from);
-    for (const wire of messages) {
-      const message = fromWire(wire);
-      if (!message || message.from !== from || message.to !== this.raftId) continue;
-      if (message.type !== MessageType.Snap) this.#loop.step(message);
-    }
-  }
-
-  receiveSnapshot(
-    from: number,
-    stream: AsyncIterable<RaftSnapshotChunk>,
-    cancel: () => void,
-  ): Promise<void> {
-    this.#view.heard(from);
-    return this.#exchange.receive(stream, cancel);
-  }
-
-  addressOf(raftId: number): string | undefined {
-    return this.#membership.get(raftId)?.addr ?? this.#transport.placeOf(raftId)?.addr;
-  }
-
   membership(): RaftMembership {
     return this.#membership.record();
   }
@@ -300,7 +266,7 @@ export class Consensus implements ConsensusApi, Startable {
   #newReads(): Reads {
     return new Reads(this.#components, {
       request: (ctx) => this.#loop.readIndex(ctx),
-      isLeaderless: () => this.#isLeaderless(),
+      isLeaderless: () => this.#leaderWatch.isLeaderless,
       wake: () => this.#loop.schedule(),
       appliedIndex: () => this.#loop.appliedIndex,
     });
@@ -308,8 +274,8 @@ export class Consensus implements ConsensusApi, Startable {
 
   #newLoop(): RaftLoop {
     const components = { ...this.#components, disk: this.#disk, tail: this.#tail };
-    return new RaftLoop(components, this.#coreConfig(), {
-      turn: () => this.#reads.pump(),
+    return new RaftLoop(components, coreConfig(this.#components, this.#init, this.raftId), {
+      turn: () => this.#onTurn(),
       send: (message) => this.#send(message),
       flush: () => this.#transport.flush(),
       role: (state, term, lastIndex) => this.#onRole(state, term, lastIndex),
@@ -322,31 +288,6 @@ export class Consensus implements ConsensusApi, Startable {
       restore: (manifest) => this.#restore(manifest),
       failed: (error) => this.#fail(error),
     });
-  }
-
-  #coreConfig(): Omit<Config, 'storage' | 'applied' | 'asyncStorageWrites'> {
-    const { random, logger } = this.#components;
-    const log = logger.child({ module: 'raft' });
-    return {
-      id: this.raftId,
-      electionTick: this.#electionTicks,
-      heartbeatTick: this.#init.heartbeatTicks ?? defaults.HEARTBEAT_TICKS,
-      maxSizePerMsg: defaults.MESSAGE_BYTES_MAX,
-      maxCommittedSizePerReady: 4 * defaults.MESSAGE_BYTES_MAX,
-      maxInflightMsgs: defaults.INFLIGHT_MESSAGES_MAX,
-      maxInflightBytes: defaults.INFLIGHT_BYTES_MAX,
-      checkQuorum: true,
-      preVote: true,
-      disableProposalForwarding: true,
-      stepDownOnRemoval: true,
-      random: () => random.float(),
-      logger: {
-        debug: (text) => log.trace(text),
-        info: (text) => log.debug(text),
-        warn: (text) => log.info(text),
-        error: (text) => log.error(text),
-      },
-    };
   }
 
   #newTransport(): Transport {
@@ -409,7 +350,24 @@ export class Consensus implements ConsensusApi, Startable {
     });
   }
 
+  #newAnnouncer(): AddressAnnouncer {
+    return new AddressAnnouncer(this.#components, {
+      addr: this.#init.addr,
+      self: () => this.#membership.get(this.raftId),
+      leader: () => this.#view.leader(),
+      announce: (leader, moved) =>
+        leader.self
+          ? this.addMember(moved)
+          : announceAddress(this.#components, leader, { raftId: this.raftId, addr: moved.addr }),
+    });
+  }
+
   // What happens.
+
+  #onTurn(): void {
+    this.#reads.pump();
+    if (this.#tail.takeSnapshotWanted()) this.#takeSnapshot();
+  }
 
   #onTick(): void {
     this.#ticks++;
@@ -419,7 +377,7 @@ export class Consensus implements ConsensusApi, Startable {
     this.#view.refresh();
     if (this.#leadership.isLeader) this.#changes.promote();
     if (this.#ticks % this.#electionTicks !== 0) return;
-    this.#announceAddress();
+    this.#announcer.check();
     const { fault } = this.#loop.status();
     if (fault) this.#fail(new Error(fault));
   }
@@ -427,8 +385,7 @@ export class Consensus implements ConsensusApi, Startable {
   #onRole(state: SoftState, term: number, lastIndex: number): void {
     if (state.raftState === StateType.Leader) this.#leadership.elected(term, lastIndex);
     else this.#leadership.lost();
-    if (state.lead !== 0) this.#leaderlessSince = undefined;
-    else this.#leaderlessSince ??= this.#components.clock.monotonic();
+    this.#leaderWatch.set(state.lead);
     this.#transfer.check();
     this.#view.refresh();
   }
@@ -447,9 +404,6 @@ export class Consensus implements ConsensusApi, Startable {
     this.#leadership.applied(index);
     this.#proposals.applied(index);
     this.#reads.applied(index);
-    const due = this.#applied.filter((waiter) => waiter.index <= index);
-    if (due.length > 0) this.#applied = this.#applied.filter((waiter) => waiter.index > index);
-    for (const waiter of due) waiter.resolve();
     if (this.#snapshotter.isDue(index)) this.#takeSnapshot();
   }
 
@@ -460,12 +414,13 @@ export class Consensus implements ConsensusApi, Startable {
 
   #onChange(entry: Entry): void {
     this.#lastChangeIndex = entry.index;
+    this.#tail.setChangedAt(entry.index);
     const { change, member } = changeOf(entry);
     for (const each of change.changes) this.#membership.apply(each, member);
     this.#followMembership();
     for (const each of change.changes) {
       if (!this.#membership.isRemoved(each.nodeId)) continue;
-      this.#inbound.endOf(each.nodeId);
+      this.peers.dismiss(each.nodeId);
       if (each.nodeId === this.raftId) this.#onRemoved();
     }
   }
@@ -520,8 +475,7 @@ export class Consensus implements ConsensusApi, Startable {
     this.#leadership.lost();
     this.#reads.close(reason);
     this.#transport.close();
-    this.#inbound.endAll(reason);
-    for (const waiter of this.#applied.splice(0)) waiter.resolve();
+    this.peers.close(reason);
   }
 
   // Helpers.
@@ -538,24 +492,11 @@ export class Consensus implements ConsensusApi, Startable {
     throw new SwarmError('SWM_NOT_LEADER', `This manager is not the leader. ${where}`);
   }
 
-  /** An election may take up to twice the election timeout; a leader is missed only after that. */
-  #isLeaderless(): boolean {
-    if (this.#leaderlessSince === undefined) return false;
-    const tickMs = this.#init.tickMs ?? defaults.TICK_MS;
-    const patience = 2 * this.#electionTicks * tickMs;
-    return this.#components.clock.monotonic() - this.#leaderlessSince > patience;
-  }
-
   async #nextLeader(): Promise<MemberStatus> {
     await this.readIndex();
     const leader = this.#view.leader();
     if (!leader) throw noLeader();
     return leader;
-  }
-
-  #whenApplied(index: number): Promise<void> {
-    if (this.#loop.appliedIndex >= index) return Promise.resolve();
-    return new Promise((resolve) => this.#applied.push({ index, resolve }));
   }
 
   /** What followers that keep up, or have just got a snapshot, will ask for next. */
@@ -565,23 +506,5 @@ export class Consensus implements ConsensusApi, Startable {
       .progress.filter(({ id }) => id !== this.raftId && this.#view.isReachable(id))
       .map(({ match }) => match + 1);
     return Math.min(this.#exchange.lowestIndex + 1, ...active);
-  }
-
-  /** The others are told when this manager has moved. */
-  #announceAddress(): void {
-    const { nodeId, addr } = this.#init;
-    const self = this.#membership.get(this.raftId);
-    const leader = this.#view.leader();
-    if (this.#announcing || !self || self.addr === addr || !leader) return;
-    this.#announcing = true;
-    const { raftId } = this;
-    const done = leader.self
-      ? this.addMember({ nodeId, addr, raftId })
-      : announceAddress(this.#components, leader, { raftId, addr });
-    done
-      .catch((err) => this.#components.logger.warn({ err, addr }, 'announcing our address failed'))
-      .finally(() => {
-        this.#announcing = false;
-      });
   }
 }

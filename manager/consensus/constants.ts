@@ -9,6 +9,9 @@ export const MESSAGE_BYTES_MAX = 512 * 1024;
 export const INFLIGHT_MESSAGES_MAX = 256;
 export const INFLIGHT_BYTES_MAX = 16 * 1024 * 1024;
 
+/** Committed entries that are handed to the state machine at a time. */
+export const APPLY_BYTES_MAX = 2 * 1024 * 1024;
+
 /** Payload of proposals that are not yet applied: beyond it the leader refuses more. */
 export const UNCOMMITTED_BYTES_MAX = 64 * 1024 * 1024;
 

@@ -29,12 +29,3 @@ export interface ConsensusInit extends BootInit {
   /** This manager cannot go on: its disk or its state failed. Called once; it takes part no more. */
   readonly onFailure?: (error: SwarmError) => void;
 }
-
-/** Who opened a stream, as its certificate says, and what it says of itself. */
-export interface PeerIdentity {
-  readonly nodeId: string;
-  /** Raft ids of the sender, and of whom it means to talk to. */
-  readonly from: number;
-  readonly to: number;
-  readonly addr: string;
-}

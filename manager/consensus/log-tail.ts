@@ -2,6 +2,7 @@ import {
   type ConfState,
   type Entry,
   ErrCompacted,
+  ErrSnapshotTemporarilyUnavailable,
   ErrUnavailable,
   type HardState,
   type Snapshot,
@@ -35,6 +36,8 @@ export class LogTail implements Storage {
   #first = 1;
   #prevTerm = 0;
   #bytes = 0;
+  #changedAt = 0;
+  #snapshotWanted = false;
 
   constructor(log: StoredLog) {
     this.#hardState = log.hardState;
@@ -87,13 +90,31 @@ export class LogTail implements Storage {
     return this.#first;
   }
 
-  /** The data of a snapshot are its membership; the state follows in chunks, from disk. */
+  /**
+   * The data of a snapshot are its membership; the state follows in chunks, from disk. One from before
+   * the last change of the members is of no use to a member that was added by it.
+   */
   snapshot(): Snapshot {
     const manifest = this.#manifest;
-    if (!manifest) return { metadata: { confState: NO_CONF_STATE, index: 0, term: 0 } };
+    if (!manifest || manifest.index < this.#changedAt) {
+      this.#snapshotWanted = true;
+      throw new ErrSnapshotTemporarilyUnavailable();
+    }
     const { confState, index, term } = manifest;
     const data = RaftMembership.encode(manifest.membership).finish();
     return { metadata: { confState, index, term }, data };
+  }
+
+  /** The entry at `index` changed the members. */
+  setChangedAt(index: number): void {
+    this.#changedAt = index;
+  }
+
+  /** Whether the core asked for a newer snapshot since the last call. */
+  takeSnapshotWanted(): boolean {
+    const wanted = this.#snapshotWanted;
+    this.#snapshotWanted = false;
+    return wanted;
   }
 
   /** Appends, after cutting off all from the first new index on. */

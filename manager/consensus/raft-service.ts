@@ -10,7 +10,7 @@ import type {
 } from '../../proto/gen/swarm/raft.ts';
 import { NodeRole } from '../../proto/gen/swarm/types.ts';
 import type { Consensus } from './consensus.ts';
-import type { PeerIdentity } from './init.ts';
+import type { PeerIdentity } from './peer-gate.ts';
 import { FROM_KEY, SENDER_ADDR_KEY, TO_KEY } from './raft-metadata.ts';
 
 /** Who calls, as its certificate says. */
@@ -43,7 +43,7 @@ export function createRaftService(components: RaftServiceComponents): RaftServer
     },
     resolveAddress: unaryHandler(async (call) => {
       checkManager(components, call);
-      const addr = running(components).addressOf(call.request.raftId);
+      const addr = running(components).peers.addressOf(call.request.raftId);
       if (addr) return { addr };
       throw new SwarmError('SWM_NOT_FOUND', `No manager has the Raft id ${call.request.raftId}.`);
     }),
@@ -78,9 +78,9 @@ function receiveMessages(
   call.on('error', () => undefined);
   try {
     const peer = peerOf(components, call);
-    const consensus = running(components);
-    const over = consensus.accept(peer, end);
-    call.on('data', (batch: RaftMessageBatch) => consensus.receive(peer.from, batch.messages));
+    const { peers } = running(components);
+    const over = peers.accept(peer, end);
+    call.on('data', (batch: RaftMessageBatch) => peers.receive(peer.from, batch.messages));
     call.on('end', () => {
       over();
       call.end();
@@ -98,12 +98,12 @@ async function receiveSnapshot(
   call: ServerReadableStream<RaftSnapshotChunk, unknown>,
 ): Promise<void> {
   const peer = peerOf(components, call);
-  const consensus = running(components);
-  const over = consensus.accept(peer, (error) => call.destroy(error));
+  const { peers } = running(components);
+  const over = peers.accept(peer, (error) => call.destroy(error));
   try {
     const cancel = () =>
       call.destroy(new SwarmError('SWM_TIMEOUT', 'The snapshot stopped coming.'));
-    await consensus.receiveSnapshot(peer.from, call, cancel);
+    await peers.receiveSnapshot(peer.from, call, cancel);
   } finally {
     over();
   }

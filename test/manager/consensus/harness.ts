@@ -131,6 +131,11 @@ export class TestManager {
     return consensus;
   }
 
+  /** The next start is at another address. */
+  forgetPort(): void {
+    this.#port = 0;
+  }
+
   /** As if the process was killed: nothing is handed over, nobody is told, its port is closed. */
   async kill(): Promise<void> {
     const consensus = this.consensus;
