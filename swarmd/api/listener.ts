@@ -1,0 +1,86 @@
+import { chmod, chown, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Startable } from '../../common/startable.ts';
+import { upgradeListener } from './http/upgrade.ts';
+
+/** Where the API is served. */
+export type ListenAddress =
+  | { readonly kind: 'unix'; readonly path: string; readonly gid?: number | undefined }
+  | {
+      readonly kind: 'tcp';
+      readonly host: string;
+      /** 0 is any free port. */
+      readonly port: number;
+      /** PEM. With `ca`, clients need a certificate it signed. */
+      readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
+    };
+
+type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** One socket that takes requests, upgrades included. */
+export class Listener implements Startable {
+  readonly #address: ListenAddress;
+  readonly #server: Server;
+  readonly #sockets = new Set<Duplex>();
+
+  constructor(route: RequestListener, address: ListenAddress) {
+    this.#address = address;
+    this.#server = serverFor(address);
+    this.#server.on('request', route);
+    this.#server.on('upgrade', upgradeListener(route));
+    // Long answers (logs, events, attach) have no end in time, and neither have long uploads.
+    this.#server.requestTimeout = 0;
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+  }
+
+  /** The port of a TCP listener; 0 for a unix socket. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address ? address.port : 0;
+  }
+
+  async start(): Promise<void> {
+    const address = this.#address;
+    if (address.kind === 'tcp') {
+      await this.#listen({ host: address.host, port: address.port });
+      return;
+    }
+    // What a daemon that was killed left behind would be in the way.
+    await rm(address.path, { force: true });
+    await this.#listen({ path: address.path });
+    await chmod(address.path, 0o660);
+    if (address.gid !== undefined) await chown(address.path, 0, address.gid);
+  }
+
+  async stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #listen(options: { path: string } | { host: string; port: number }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(options, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+}
+
+function serverFor(address: ListenAddress): Server {
+  if (address.kind !== 'tcp' || !address.tls) return createServer();
+  const { cert, key, ca } = address.tls;
+  return createTlsServer({
+    cert,
+    key,
+    ...(ca ? { ca, requestCert: true, rejectUnauthorized: true } : {}),
+  });
+}
