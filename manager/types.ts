@@ -40,8 +40,8 @@ export interface SecurityConfigApi {
   readonly notAfter: number;
   /** Mutual TLS, with clients that have no certificate let in (for the CA service alone). */
   serverCredentials(): ServerCredentials;
-  /** Accepts only a server of `role` in this cluster. */
-  clientCredentials(role: NodeRole): ChannelCredentials;
+  /** Accepts only a server of `role` in this cluster, and only the node `nodeId` when given. */
+  clientCredentials(role: NodeRole, nodeId?: string): ChannelCredentials;
   /** Asks a manager for a new certificate now, e.g. after the role changed. */
   renew(): Promise<void>;
   /** Called after the certificate or the roots changed. */

@@ -64,17 +64,24 @@ export function createServerCredentials(source: CredentialSource): ServerCredent
   return experimental.createCertificateProviderServerCredentials(source, source, false);
 }
 
-/** TLS with this node's certificate, to a server of `role` in the same cluster. */
+/** What a client wants of a server's certificate; '' where any will do. */
+export interface WantedPeer {
+  readonly role: NodeRole;
+  /** '' before this node knows which cluster it is in. */
+  readonly clusterId: string;
+  readonly nodeId: string;
+}
+
+/** TLS with this node's certificate, to a server that is `wanted`. */
 export function createClientCredentials(
   source: CredentialSource,
-  role: NodeRole,
-  clusterId: string,
+  wanted: WantedPeer,
 ): ChannelCredentials {
   const credentials = experimental.createCertificateProviderChannelCredentials(source, source, {
     checkServerIdentity: (_host, peer) =>
-      checkPeer(identityOfSubject(peer.subject as Subject), role, clusterId),
+      checkPeer(identityOfSubject(peer.subject as Subject), wanted),
   });
-  return withServerName(credentials, roleToOu(role));
+  return withServerName(credentials, roleToOu(wanted.role));
 }
 
 /**
@@ -90,12 +97,11 @@ export function withServerName<C extends ChannelCredentials>(credentials: C, nam
 
 /**
  * What is wrong with a server that shows `identity`, if anything. Nodes are known by their
- * certificates, not by host names or addresses. `clusterId` is undefined before this node knows it.
+ * certificates, not by host names or addresses.
  */
 export function checkPeer(
   identity: CertificateIdentity | undefined,
-  role: NodeRole,
-  clusterId: string | undefined,
+  { role, clusterId, nodeId }: WantedPeer,
 ): Error | undefined {
   if (!identity) return new Error('the server has no certificate of a swarm node');
   if (identity.role !== role) {
@@ -103,10 +109,13 @@ export function checkPeer(
       `the server was expected to be a ${roleToOu(role)} and is a ${roleToOu(identity.role)}`,
     );
   }
-  if (clusterId !== undefined && identity.clusterId !== clusterId) {
+  if (clusterId !== '' && identity.clusterId !== clusterId) {
     return new Error(
       `the server was expected to be of cluster ${clusterId} and is of ${identity.clusterId}`,
     );
+  }
+  if (nodeId !== '' && identity.nodeId !== nodeId) {
+    return new Error(`the server was expected to be node ${nodeId} and is ${identity.nodeId}`);
   }
   return undefined;
 }

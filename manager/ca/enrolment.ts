@@ -136,7 +136,11 @@ async function fetchRootCa(
 function anonymousCredentials(rootCaPem: string) {
   const verified = grpcCredentials.createSsl(Buffer.from(rootCaPem), null, null, {
     checkServerIdentity: (_host, peer) =>
-      checkPeer(identityOfSubject(peer.subject as Subject), NodeRole.MANAGER, undefined),
+      checkPeer(identityOfSubject(peer.subject as Subject), {
+        role: NodeRole.MANAGER,
+        clusterId: '',
+        nodeId: '',
+      }),
   });
   return withServerName(verified, roleToOu(NodeRole.MANAGER));
 }

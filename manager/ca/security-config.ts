@@ -46,7 +46,7 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
   readonly #stateDir: string;
   readonly #source: CredentialSource;
   readonly #listeners = new Set<() => void>();
-  readonly #clientCredentials = new Map<NodeRole, ChannelCredentials>();
+  readonly #clientCredentials = new Map<string, ChannelCredentials>();
   #files: NodeFiles;
   #identity: CertificateIdentity;
   #rootCa: RootCa;
@@ -128,15 +128,22 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
     return createServerCredentials(this.#source);
   }
 
-  clientCredentials(role: NodeRole): ChannelCredentials {
-    // One object per role and certificate: grpc-js shares connections between equal credentials,
+  clientCredentials(role: NodeRole, nodeId = ''): ChannelCredentials {
+    // One object per server and certificate: grpc-js shares connections between equal credentials,
     // and must not share one that was made with a certificate of another role.
-    let credentials = this.#clientCredentials.get(role);
+    const key = `${role}/${nodeId}`;
+    let credentials = this.#clientCredentials.get(key);
     if (!credentials) {
-      credentials = createClientCredentials(this.#source, role, this.#identity.clusterId);
-      this.#clientCredentials.set(role, credentials);
+      const { clusterId } = this.#identity;
+      credentials = createClientCredentials(this.#source, { role, clusterId, nodeId });
+      this.#clientCredentials.set(key, credentials);
     }
     return credentials;
+  }
+
+  /** The managers to ask, as far as they are known. */
+  remotes(): readonly string[] {
+    return this.#components.remotes();
   }
 
   onChange(listener: () => void): () => void {

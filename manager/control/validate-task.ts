@@ -4,7 +4,7 @@ import type {
   ResourceRequirements,
   Resources,
 } from '../../proto/gen/swarm/types.ts';
-import { validateConstraints } from './validate-constraints.ts';
+import { parseConstraints } from '../scheduler/constraint.ts';
 import { validateContainer } from './validate-container.ts';
 import { negative } from './validate-duration.ts';
 import { invalid } from './validate-names.ts';
@@ -71,7 +71,7 @@ function validateRestart({ restart }: TaskSpec): void {
 }
 
 function validatePlacement({ placement }: TaskSpec): void {
-  validateConstraints(placement?.constraints ?? []);
+  parseConstraints(placement?.constraints ?? []);
   for (const { preference } of placement?.preferences ?? []) {
     const descriptor = preference?.spread.spreadDescriptor ?? '';
     if (!SPREAD_DESCRIPTOR.test(descriptor)) {

@@ -186,7 +186,11 @@ test('a certificate of another cluster counts for nothing', async (t) => {
   assert(files);
   const source = new CredentialSource({ ...files, rootCaPem: cluster.security.rootCaPem });
   const { clusterId } = cluster.security.identity;
-  const credentials = createClientCredentials(source, NodeRole.MANAGER, clusterId);
+  const credentials = createClientCredentials(source, {
+    role: NodeRole.MANAGER,
+    clusterId,
+    nodeId: '',
+  });
   const client = new Client(cluster.addr, credentials);
   t.after(() => client.close());
   await assert.rejects(callUnary(client, CAService.getUnlockKey, {}, { timeoutMs: 2_000 }), {

@@ -116,7 +116,7 @@ run([
   [
     'a constraint without an operator',
     task({ placement: { constraints: ['node.role=worker'] } }),
-    'constraint expected one operator from ==, !=, and was "node.role=worker"',
+    'constraint expected one operator from ==, !=',
   ],
   [
     'a preference for something that is not a label',

@@ -1,0 +1,80 @@
+import { errorMessage } from '../common/errors.ts';
+import type { Startable } from '../common/startable.ts';
+import { Allocator } from './allocator/allocator.ts';
+import { CertificateAuthority } from './ca/index.ts';
+import { type ClusterSetup, setUpCluster } from './cluster-setup.ts';
+import type { Consensus } from './consensus/index.ts';
+import { Dispatcher } from './dispatcher/dispatcher.ts';
+import type { ManagerComponents } from './manager-init.ts';
+import { ManagerStatusKeeper } from './manager-status.ts';
+import { RoleManager } from './role-manager.ts';
+import type { Store } from './store/types.ts';
+
+export interface LeaderRoleComponents extends ManagerComponents {
+  readonly store: Store;
+  readonly consensus: Consensus;
+}
+
+export interface LeaderRoleInit {
+  readonly bootstrap: ClusterSetup['bootstrap'];
+}
+
+/**
+ * What a manager does while it leads: everything that writes to the store by itself. One life per
+ * leadership; the parts do not know each other and meet in the store only.
+ */
+export class LeaderRole implements Startable {
+  readonly dispatcher: Dispatcher;
+  readonly authority: CertificateAuthority;
+  readonly #components: LeaderRoleComponents;
+  readonly #init: LeaderRoleInit;
+  readonly #parts: readonly [name: string, part: Startable][];
+  readonly #started: [name: string, part: Startable][] = [];
+
+  constructor(components: LeaderRoleComponents, init: LeaderRoleInit) {
+    this.#components = components;
+    this.#init = init;
+    const { clusterId, nodeId } = components.securityConfig.identity;
+    const named = (module: string) => ({
+      ...components,
+      logger: components.logger.child({ module }),
+    });
+    this.authority = new CertificateAuthority(named('ca'), { clusterId });
+    const { consensus: membership } = components;
+    this.dispatcher = new Dispatcher({ ...named('dispatcher'), membership }, { nodeId });
+    this.#parts = [
+      ['dispatcher', this.dispatcher],
+      ['allocator', new Allocator(named('allocator'))],
+      ['manager-status', new ManagerStatusKeeper(named('managers'))],
+      ['roles', new RoleManager(named('roles'))],
+    ];
+  }
+
+  /** Rejects, with nothing left running, when leadership ends before all of it runs. */
+  async start(): Promise<void> {
+    const { store } = this.#components;
+    const setup = { ...this.#components, ...this.#init };
+    await store.update((tx) => setUpCluster(tx, setup));
+    try {
+      for (const [name, part] of this.#parts) {
+        this.#started.push([name, part]);
+        await part.start();
+      }
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Stops all of it, the last one first, whatever one of them may say. */
+  async stop(): Promise<void> {
+    for (const [name, part] of this.#started.splice(0).reverse()) {
+      try {
+        await part.stop();
+      } catch (error) {
+        const details = { part: name, err: errorMessage(error) };
+        this.#components.logger.error(details, 'a part of the leader did not stop cleanly');
+      }
+    }
+  }
+}

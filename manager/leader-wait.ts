@@ -1,0 +1,39 @@
+import type { Consensus } from './consensus/index.ts';
+import { noLeader } from './control/index.ts';
+
+/**
+ * Resolves once there is a leader to write to: this manager, ready to lead, or another one. Rejects
+ * with SWM_NO_LEADER after `timeoutMs`, with the reason of `signal` when that comes first.
+ */
+export async function waitForLeader(
+  consensus: Consensus,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const limit = AbortSignal.any([timeout, signal]);
+  while (!hasLeader(consensus)) {
+    if (signal.aborted) throw signal.reason;
+    if (timeout.aborted) throw noLeader();
+    await nextChange(consensus, limit);
+  }
+}
+
+function hasLeader(consensus: Consensus): boolean {
+  if (consensus.isLeader) return true;
+  const leader = consensus.leader();
+  return leader !== undefined && !leader.self;
+}
+
+function nextChange(consensus: Consensus, limit: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const unsubscribe of subscriptions) unsubscribe();
+      limit.removeEventListener('abort', done);
+      resolve();
+    };
+    const subscriptions = [consensus.onMembers(done), consensus.onLeadership(done)];
+    limit.addEventListener('abort', done, { once: true });
+    if (limit.aborted) done();
+  });
+}

@@ -1,0 +1,44 @@
+import type { Clock } from '../common/clock.ts';
+import type { Logger } from '../common/logger.ts';
+import type { Random } from '../common/random.ts';
+import type { ClusterSpec, NodeSpec_Availability } from '../proto/gen/swarm/specs.ts';
+import type { SecurityConfig } from './ca/index.ts';
+
+export interface ManagerComponents {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly securityConfig: SecurityConfig;
+}
+
+/** A new cluster, of which this is the first manager. Needs the root key of `bootstrap`. */
+export interface BootstrapMode {
+  readonly type: 'bootstrap';
+  /** What is not set gets Docker's defaults. */
+  readonly spec: ClusterSpec;
+  readonly availability: NodeSpec_Availability;
+  /** CIDRs; empty for 10.0.0.0/8. */
+  readonly defaultAddressPool: readonly string[];
+  /** Prefix length of automatic subnets; 0 for 24. */
+  readonly subnetSize: number;
+  /** UDP port of VXLAN; 0 for 4789. */
+  readonly dataPathPort: number;
+}
+
+export type ManagerMode =
+  | BootstrapMode
+  /** Enters the Raft members of an existing cluster, unless it did so before. */
+  | { readonly type: 'join'; readonly remotes: readonly string[] }
+  | { readonly type: 'restart' }
+  /** Makes this manager the only one of its cluster: the others were lost. */
+  | { readonly type: 'force-new-cluster' };
+
+export interface ManagerInit {
+  /** Of this membership; the manager keeps all it has in `<stateDir>/raft`. */
+  readonly stateDir: string;
+  /** host:port to listen on. */
+  readonly listenAddr: string;
+  /** host:port the other nodes reach this one at. */
+  readonly advertiseAddr: string;
+  readonly mode: ManagerMode;
+}

@@ -1,0 +1,310 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
+import type { LogMessage, SubscribeLogsRequest } from '../proto/gen/swarm/logs.ts';
+import { RaftMembershipServiceService as MembershipService } from '../proto/gen/swarm/raft.ts';
+import { NodeRole } from '../proto/gen/swarm/types.ts';
+import { authorizationInterceptor, KeyFile } from './ca/index.ts';
+import { Consensus, type ConsensusInit, type MemberStatus } from './consensus/index.ts';
+import {
+  type ControlContext,
+  forwardingControl,
+  LeaderLink,
+  leaderControl,
+  routedControl,
+} from './control/index.ts';
+import { LeaderRole } from './leader-role.ts';
+import { waitForLeader } from './leader-wait.ts';
+import { LeadershipFollower } from './leadership-follower.ts';
+import type { ManagerComponents, ManagerInit } from './manager-init.ts';
+import { addManagerServices } from './manager-services.ts';
+import { requestRaftJoin } from './raft-join.ts';
+import { callUnary } from './rpc.ts';
+import { RpcServer } from './rpc-server.ts';
+import { MemoryStore } from './store/memory-store.ts';
+import type { Commit, ReadTx } from './store/types.ts';
+import type { ControlApi, ManagerApi } from './types.ts';
+
+/** How long a write waits for a leader, in the middle of an election. */
+const LEADER_WAIT_MS = 5_000;
+/** How long a manager that comes back waits for the others before it serves without them. */
+const RESTART_WAIT_MS = 5_000;
+/** How long one that begins or enters a cluster waits until it serves. */
+const ENTRY_WAIT_MS = 30_000;
+const LEAVE_TIMEOUT_MS = 10_000;
+
+/**
+ * One manager: the replicated log and store, the gRPC server of port 2377, and the leader's work
+ * while this one leads.
+ *
+ *   const manager = new Manager(components, { stateDir, listenAddr, advertiseAddr, mode });
+ *   await manager.start();
+ */
+export class Manager implements ManagerApi {
+  readonly control: ControlApi;
+  readonly #components: ManagerComponents;
+  readonly #init: ManagerInit;
+  readonly #store: MemoryStore;
+  readonly #server: RpcServer;
+  readonly #leadership: LeadershipFollower<LeaderRole>;
+  readonly #leaderLink: LeaderLink;
+  readonly #localControl: ControlApi;
+  readonly #forwardingControl: ControlApi;
+  readonly #closing = new AbortController();
+  #consensus: Consensus | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(components: ManagerComponents, init: ManagerInit) {
+    this.#components = components;
+    this.#init = init;
+    const { clock, logger, securityConfig: security } = components;
+    this.#store = new MemoryStore({
+      clock,
+      logger: logger.child({ module: 'store' }),
+      proposer: { propose: (data) => this.#running().propose(data) },
+    });
+    this.#leadership = new LeadershipFollower({
+      clock,
+      logger,
+      createRole: () => this.#createRole(),
+    });
+    this.#leaderLink = new LeaderLink({ consensus: this, security });
+    this.#localControl = leaderControl(this.#controlContext());
+    const leader = () => this.#leaderLink.client();
+    this.#forwardingControl = forwardingControl({ leader, store: this.#store });
+    this.control = routedControl({ target: () => this.#controlTarget() });
+    this.#server = this.#createServer();
+  }
+
+  get isLeader(): boolean {
+    return this.#consensus?.isLeader ?? false;
+  }
+
+  /**
+   * Rejects, with nothing left running: with SWM_FAILED_PRECONDITION when the address is taken, and
+   * with whatever kept a cluster from being begun or entered. After a restart without a quorum it
+   * resolves nevertheless, so that the node can be looked at and recovered.
+   */
+  async start(): Promise<void> {
+    try {
+      await mkdir(raftDir(this.#init.stateDir), { recursive: true, mode: 0o700 });
+      const path = join(raftDir(this.#init.stateDir), 'keys.json');
+      const keys = await KeyFile.open(this.#components, { path });
+      await this.#server.listen(this.#init.listenAddr);
+      const consensus = await this.#openConsensus(keys);
+      this.#consensus = consensus;
+      consensus.onLeadership((leads) => this.#leadership.follow(leads));
+      this.#store.subscribe((commit) => this.#followSnapshotPolicy(consensus, commit));
+      await consensus.start();
+      await this.#serving(consensus);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Hands leadership over, and ends within 8 seconds. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  leader(): MemberStatus | undefined {
+    return this.#consensus?.leader();
+  }
+
+  members(): readonly MemberStatus[] {
+    return this.#consensus?.members() ?? [];
+  }
+
+  async read<T>(view: (tx: ReadTx) => T, signal?: AbortSignal): Promise<T> {
+    await this.#running().readIndex(signal);
+    return this.#store.view(view);
+  }
+
+  readLocal<T>(view: (tx: ReadTx) => T): T {
+    return this.#store.view(view);
+  }
+
+  subscribe(listener: (commit: Commit) => void): () => void {
+    return this.#store.subscribe(listener);
+  }
+
+  // biome-ignore lint/correctness/useYield: until there is a log broker to ask.
+  async *subscribeLogs(
+    _request: SubscribeLogsRequest,
+    _signal: AbortSignal,
+  ): AsyncGenerator<LogMessage> {
+    throw new SwarmError('SWM_NOT_IMPLEMENTED', 'logs of services are not supported yet');
+  }
+
+  /** '' while managers are not locked, as they never are so far. */
+  async unlockKey(): Promise<string> {
+    return this.read(() => '');
+  }
+
+  async leaveRaft(force: boolean): Promise<void> {
+    const consensus = this.#running();
+    // The last one takes the cluster with it.
+    if (consensus.members().length <= 1) return;
+    try {
+      if (consensus.isLeader) await consensus.removeMember(consensus.raftId);
+      else await this.#askToLeave();
+    } catch (error) {
+      if (!force) throw error;
+      const details = { err: errorMessage(error) };
+      this.#components.logger.warn(details, 'left the managers without their consent');
+    }
+  }
+
+  /** The state of the Raft core, for people. */
+  describe(): string {
+    return this.#running().describe();
+  }
+
+  async #askToLeave(): Promise<void> {
+    const { signal } = this.#closing;
+    const options = { timeoutMs: LEAVE_TIMEOUT_MS, signal };
+    await callUnary(this.#leaderLink.client(), MembershipService.leave, {}, options);
+  }
+
+  async #stop(): Promise<void> {
+    this.#closing.abort(new SwarmError('SWM_UNAVAILABLE', 'This manager is stopping.'));
+    await this.#consensus?.stop();
+    await this.#leadership.stop();
+    this.#leaderLink.close();
+    await this.#server.stop();
+  }
+
+  #running(): Consensus {
+    if (this.#consensus) return this.#consensus;
+    throw new SwarmError('SWM_UNAVAILABLE', 'This manager is being prepared.');
+  }
+
+  async #openConsensus(keys: KeyFile): Promise<Consensus> {
+    const { mode, advertiseAddr: addr, stateDir } = this.#init;
+    const { clock, random, logger, securityConfig } = this.#components;
+    const init: ConsensusInit = {
+      dir: join(raftDir(stateDir), 'log'),
+      nodeId: securityConfig.identity.nodeId,
+      addr,
+      onFailure: (err) => logger.error({ err }, 'this manager cannot go on'),
+    };
+    const components = {
+      clock,
+      random,
+      logger: logger.child({ module: 'consensus' }),
+      keys,
+      stateMachine: this.#store,
+      dial: (nodeId: string) => ({
+        credentials: securityConfig.clientCredentials(NodeRole.MANAGER, nodeId),
+      }),
+    };
+    if (mode.type === 'bootstrap') {
+      return Consensus.open(components, { ...init, bootstrap: true });
+    }
+    if (mode.type === 'force-new-cluster') {
+      return Consensus.open(components, { ...init, forceNewCluster: true });
+    }
+    try {
+      return await Consensus.open(components, init);
+    } catch (error) {
+      // There is no log yet: a node that has only just become a manager.
+      if (!isSwarmError(error, 'SWM_FAILED_PRECONDITION')) throw error;
+    }
+    const remotes = mode.type === 'join' ? mode.remotes : securityConfig.remotes();
+    const { signal } = this.#closing;
+    const { raftId, membership } = await requestRaftJoin(this.#components, remotes, addr, signal);
+    if (!membership) throw new SwarmError('SWM_INTERNAL', 'the leader named no Raft members');
+    return Consensus.open(components, { ...init, join: { raftId, membership } });
+  }
+
+  /** Waits until this manager can be asked and told. */
+  async #serving(consensus: Consensus): Promise<void> {
+    const { mode } = this.#init;
+    const waitMs = mode.type === 'restart' ? RESTART_WAIT_MS : ENTRY_WAIT_MS;
+    const limit = AbortSignal.any([AbortSignal.timeout(waitMs), this.#closing.signal]);
+    try {
+      if (mode.type === 'bootstrap' || mode.type === 'force-new-cluster') {
+        return await this.#leadership.started(limit);
+      }
+      await waitForLeader(consensus, waitMs, this.#closing.signal);
+      if (consensus.isLeader) await this.#leadership.started(limit);
+      else await consensus.readIndex(limit);
+    } catch (error) {
+      if (mode.type !== 'restart' || this.#closing.signal.aborted) throw error;
+      const details = { err: errorMessage(error) };
+      this.#components.logger.warn(details, 'this manager is back, and without a leader so far');
+    }
+  }
+
+  #createRole(): LeaderRole {
+    const { mode } = this.#init;
+    const bootstrap = mode.type === 'bootstrap' ? mode : undefined;
+    const components = {
+      ...this.#components,
+      store: this.#store,
+      consensus: this.#running(),
+    };
+    return new LeaderRole(components, { bootstrap });
+  }
+
+  async #controlTarget(): Promise<ControlApi> {
+    const consensus = this.#running();
+    await waitForLeader(consensus, LEADER_WAIT_MS, this.#closing.signal);
+    return consensus.isLeader ? this.#localControl : this.#forwardingControl;
+  }
+
+  #controlContext(): ControlContext {
+    const { clock, random, securityConfig } = this.#components;
+    const { clusterId } = securityConfig.identity;
+    return { store: this.#store, members: this, clock, random, clusterId };
+  }
+
+  #createServer(): RpcServer {
+    const { clock, securityConfig } = this.#components;
+    const identity = () => securityConfig.identity;
+    const isRemoved = (nodeId: string) => this.#isRemoved(nodeId);
+    const interceptors = [authorizationInterceptor({ identity, isRemoved })];
+    const server = new RpcServer({ clock, security: securityConfig, interceptors });
+    addManagerServices({
+      ...this.#components,
+      server,
+      store: this.#store,
+      consensus: () => this.#consensus,
+      role: () => this.#leadership.role,
+      control: this.#localControl,
+      controlContext: this.#controlContext(),
+      isLeader: () => this.isLeader,
+      leader: () => this.#leaderLink.client(),
+      identity,
+    });
+    return server;
+  }
+
+  #isRemoved(nodeId: string): boolean {
+    const { clusterId } = this.#components.securityConfig.identity;
+    const cluster = this.#store.view((tx) => tx.get('cluster', clusterId));
+    return cluster !== undefined && Object.hasOwn(cluster.blacklistedCertificates, nodeId);
+  }
+
+  #followSnapshotPolicy(consensus: Consensus, { changes, restored }: Commit): void {
+    if (!restored && !changes.some(({ kind }) => kind === 'cluster')) return;
+    const { clusterId } = this.#components.securityConfig.identity;
+    const raft = this.#store.view((tx) => tx.get('cluster', clusterId))?.spec?.raft;
+    if (!raft?.snapshotInterval) return;
+    consensus.setSnapshotPolicy({
+      interval: raft.snapshotInterval,
+      keep: raft.logEntriesForSlowFollowers,
+    });
+  }
+}
+
+/** Removes the log and its keys, after a demotion or before a new life. The manager must be stopped. */
+export async function removeManagerState(stateDir: string): Promise<void> {
+  await rm(raftDir(stateDir), { recursive: true, force: true });
+}
+
+function raftDir(stateDir: string): string {
+  return join(stateDir, 'raft');
+}

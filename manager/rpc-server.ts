@@ -1,0 +1,77 @@
+import {
+  Server,
+  type ServerInterceptor,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import type { Clock } from '../common/clock.ts';
+import { errorMessage, SwarmError } from '../common/errors.ts';
+import type { SecurityConfigApi } from './types.ts';
+
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+const SHUTDOWN_GRACE_MS = 1_000;
+
+export interface RpcServerComponents {
+  readonly clock: Clock;
+  readonly security: Pick<SecurityConfigApi, 'serverCredentials'>;
+  readonly interceptors: readonly ServerInterceptor[];
+}
+
+/** The one gRPC listener of a manager. */
+export class RpcServer {
+  readonly #components: RpcServerComponents;
+  readonly #server: Server;
+
+  constructor(components: RpcServerComponents) {
+    this.#components = components;
+    this.#server = new Server({
+      interceptors: [...components.interceptors],
+      'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+      'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+      'grpc-node.flow_control_window': 1024 * 1024,
+    });
+  }
+
+  /** `definition` is what ts-proto exports as `<Name>Service`. */
+  add<S extends UntypedServiceImplementation>(
+    definition: Readonly<Record<string, unknown>>,
+    implementation: S,
+  ): void {
+    this.#server.addService(definition as unknown as ServiceDefinition, implementation);
+  }
+
+  /** Rejects with SWM_FAILED_PRECONDITION when the address is not to be had. */
+  listen(addr: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(addr, this.#components.security.serverCredentials(), (error) =>
+        error ? reject(cannotListen(addr, error)) : resolve(),
+      );
+    });
+  }
+
+  /** Lets calls under way finish, but not for long: streams of peers and agents have no end. */
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      const force = this.#components.clock.setTimer(SHUTDOWN_GRACE_MS, () => {
+        this.#server.forceShutdown();
+        resolve();
+      });
+      this.#server.tryShutdown(() => {
+        force.cancel();
+        resolve();
+      });
+    });
+  }
+}
+
+function cannotListen(addr: string, cause: Error): SwarmError {
+  const text = errorMessage(cause);
+  const busy = text.includes('EADDRINUSE');
+  const reason = busy ? 'another process already listens there' : text;
+  return new SwarmError('SWM_FAILED_PRECONDITION', `cannot listen on ${addr}: ${reason}`, {
+    hint: busy
+      ? 'Stop the other process (is Docker in swarm mode on this machine?), or choose another --listen-addr.'
+      : 'Choose another --listen-addr.',
+    cause,
+  });
+}

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { systemClock } from '../../common/clock.ts';
+import { createLogger, silentLogger } from '../../common/logger.ts';
+import { systemRandom } from '../../common/random.ts';
+import { Manager, type ManagerMode, SecurityConfig } from '../../manager/index.ts';
+import type { JoinTokens } from '../../proto/gen/swarm/objects.ts';
+import { ClusterSpec, NodeSpec_Availability } from '../../proto/gen/swarm/specs.ts';
+
+const level = process.env['SWARM_TEST_LOG'];
+
+export const components = {
+  clock: systemClock,
+  random: systemRandom,
+  logger: level ? createLogger(level) : silentLogger,
+};
+
+/** A node of a test cluster: an identity on disk, and a manager while it is one. */
+export interface TestNode {
+  readonly stateDir: string;
+  readonly addr: string;
+  readonly securityConfig: SecurityConfig;
+  manager: Manager;
+}
+
+export const BOOTSTRAP: ManagerMode = {
+  type: 'bootstrap',
+  spec: ClusterSpec.fromPartial({ annotations: { name: 'default' } }),
+  availability: NodeSpec_Availability.ACTIVE,
+  defaultAddressPool: [],
+  subnetSize: 0,
+  dataPathPort: 0,
+};
+
+export async function tempDir(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'swarm-manager-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** A loopback address with a port that nobody uses. */
+export function freeAddr(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      assert(address && typeof address === 'object');
+      probe.close(() => resolve(`127.0.0.1:${address.port}`));
+    });
+  });
+}
+
+/** The first manager of a new cluster, serving. */
+export async function bootstrapNode(t: TestContext, mode = BOOTSTRAP): Promise<TestNode> {
+  const stateDir = await tempDir(t);
+  const addr = await freeAddr();
+  const remotes = () => [addr];
+  const securityConfig = await SecurityConfig.bootstrap({ ...components, remotes }, { stateDir });
+  return startNode(t, { stateDir, addr, securityConfig }, mode);
+}
+
+/** Another manager of the cluster of `first`, serving. */
+export async function joinNode(t: TestContext, first: TestNode): Promise<TestNode> {
+  const token = (await joinTokens(first)).manager;
+  const node = await enrolNode(t, first, token);
+  return startNode(t, node, { type: 'join', remotes: [first.addr] });
+}
+
+/** A member without a manager. */
+export async function enrolNode(
+  t: TestContext,
+  first: TestNode,
+  token: string,
+): Promise<Omit<TestNode, 'manager'>> {
+  const stateDir = await tempDir(t);
+  const addr = await freeAddr();
+  const remotes = [first.addr];
+  const securityConfig = await SecurityConfig.join(
+    { ...components, remotes: () => remotes },
+    { stateDir, remotes, token, availability: NodeSpec_Availability.ACTIVE },
+  );
+  return { stateDir, addr, securityConfig };
+}
+
+export async function startNode(
+  t: TestContext,
+  node: Omit<TestNode, 'manager'>,
+  mode: ManagerMode,
+): Promise<TestNode> {
+  const manager = newManager(node, mode);
+  t.after(() => manager.stop());
+  await manager.start();
+  return { ...node, manager };
+}
+
+export function newManager(node: Omit<TestNode, 'manager'>, mode: ManagerMode): Manager {
+  const { stateDir, addr, securityConfig } = node;
+  return new Manager(
+    { ...components, securityConfig },
+    { stateDir, listenAddr: addr, advertiseAddr: addr, mode },
+  );
+}
+
+export function joinTokens({ manager, securityConfig }: TestNode): Promise<JoinTokens> {
+  return manager.read((tx) => {
+    const tokens = tx.get('cluster', securityConfig.identity.clusterId)?.rootCa?.joinTokens;
+    assert(tokens);
+    return tokens;
+  });
+}
+
+/** Polls until `condition` holds, and fails with `what` when it does not within `limitMs`. */
+export async function eventually(
+  what: string,
+  condition: () => boolean,
+  limitMs = 10_000,
+): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (!condition()) {
+    assert(performance.now() < end, `not within ${limitMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
