@@ -36,6 +36,16 @@ export function takeAddresses(tx: WriteTx, network: Network): string[] {
   });
 }
 
+/** False when `takeAddresses` would fail. */
+export function hasFreeAddress(tx: ReadTx, network: Network): boolean {
+  const pools = poolsOf(network);
+  return ([4, 6] as const).every((family) => {
+    const ofFamily = pools.filter(({ subnet }) => subnet.family === family);
+    const isFree = (pool: Pool) => nextFree(tx, network.id, pool) !== undefined;
+    return ofFamily.length === 0 || ofFamily.some(isFree);
+  });
+}
+
 /** The addresses that were asked for; a family without a request gets its next one. */
 export function takeRequested(
   tx: WriteTx,
