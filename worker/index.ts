@@ -4,4 +4,4 @@ export { networkConfig } from './agent/container/endpoints.ts';
 export { grpcDial } from './agent/grpc-connection.ts';
 export { LevelTaskDb, type TaskDb } from './agent/task-db.ts';
 export type * from './agent/types.ts';
-export type * from './engine/types.ts';
+export * from './engine/index.ts';

@@ -356,7 +356,13 @@ export interface SwarmAttacher {
   detach(attachmentId: string): Promise<void>;
 }
 
-/** `ref` is a full id, a name, or a unique id prefix; SWM_NOT_FOUND `No such container: X`. */
+/**
+ * `ref` is a full id, a name, or a unique id prefix; SWM_NOT_FOUND `No such container: X`.
+ *
+ * Of a task's container with service endpoints the engine itself lets the services' traffic in
+ * (`NetDriverApi.enableService`) once it runs and is healthy, and keeps it out (`disableService`,
+ * waited for) before it sends a stop signal.
+ */
 export interface EngineApi {
   /** Opens its state, connects to containerd (or starts it), adopts the containers that still run. */
   start(): Promise<void>;

@@ -1,0 +1,185 @@
+import { type Clock, sleep } from '../../common/clock.ts';
+import { errorMessage } from '../../common/errors.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { NetDriverApi } from '../../netdriver/index.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { ProcessExit } from '../runtime/task.ts';
+import type { ContainerEntry, Run } from './container.ts';
+import type { EventBus } from './events.ts';
+import type { HealthChecks } from './health.ts';
+import { restartDelay, shouldRestart } from './restart-policy.ts';
+import type { Sandboxes } from './sandboxes.ts';
+import { StdinGate } from './stdin-gate.ts';
+import type { ContainerTable } from './table.ts';
+
+/** What Docker reports for a process whose end nobody saw. */
+const LOST_EXIT_CODE = 255;
+/** For a program's last output, when a stray process holds the pipe open. */
+const DRAIN_TIMEOUT_MS = 2_000;
+
+export interface ExitHandlerComponents {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly runtime: Runtime;
+  readonly netdriver: NetDriverApi;
+  readonly table: ContainerTable;
+  readonly sandboxes: Sandboxes;
+  readonly health: HealthChecks;
+  readonly events: EventBus;
+}
+
+/** What happens next is decided elsewhere: both act under the container's lock. */
+export interface AfterExit {
+  startAgain(entry: ContainerEntry): Promise<void>;
+  autoRemove(entry: ContainerEntry): Promise<void>;
+}
+
+type RunParts = Pick<Run, 'io' | 'log' | 'spec'>;
+
+/** Watches running processes, and cleans up after them when they end. */
+export class ExitHandler {
+  readonly #parts: ExitHandlerComponents;
+  readonly #stopping = new AbortController();
+  after: AfterExit | undefined;
+
+  constructor(components: ExitHandlerComponents) {
+    this.#parts = components;
+  }
+
+  /** From now on exits are the next daemon's. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  /**
+   * Waits for the process's end. It is dealt with no sooner than `announce` is called, so that
+   * nobody hears of an exit before the start.
+   */
+  watch(entry: ContainerEntry, parts: RunParts): Run & { announce(): void } {
+    let announce = () => {};
+    const announced = new Promise<void>((resolve) => {
+      announce = resolve;
+    });
+    const over = this.#watch(entry, parts, announced);
+    return { io: parts.io, log: parts.log, spec: parts.spec, over, announce };
+  }
+
+  async #watch(entry: ContainerEntry, parts: RunParts, announced: Promise<void>): Promise<void> {
+    const { clock, runtime } = this.#parts;
+    const { signal } = this.#stopping;
+    let exit: ProcessExit;
+    try {
+      exit = await runtime.tasks.wait(entry.id, '', signal);
+    } catch {
+      // The daemon stops: the container goes on without being watched.
+      if (signal.aborted) return;
+      exit = { exitCode: LOST_EXIT_CODE, exitedAt: clock.now() };
+    }
+    await announced;
+    try {
+      await this.finish(entry, exit, parts);
+    } catch (error) {
+      this.#parts.logger.error({ err: error, id: entry.id }, 'cleaning up after an exit failed');
+    }
+  }
+
+  /** Records an exit and releases what the process had. */
+  async finish(
+    entry: ContainerEntry,
+    exit: ProcessExit,
+    parts: Pick<Run, 'io' | 'log'> | undefined,
+    init: { restart: boolean } = { restart: true },
+  ): Promise<void> {
+    const { clock, events, health, netdriver, runtime, sandboxes, table } = this.#parts;
+    health.stop(entry);
+    const endpoints = entry.record.sandbox?.info.endpoints ?? [];
+    await runtime.tasks.delete(entry.id);
+    if (parts) {
+      await Promise.race([parts.io.ended, sleep(clock, DRAIN_TIMEOUT_MS)]);
+      await parts.io.remove();
+      await parts.log?.close();
+    }
+    entry.stdin.close();
+    entry.stdin = new StdinGate();
+    const outOfMemory = entry.outOfMemory;
+    entry.outOfMemory = false;
+    await this.#release(entry, netdriver, sandboxes);
+    const { record } = entry;
+    const { sandbox: _, ...rest } = record;
+    entry.record = rest;
+    await table.update(entry, {
+      attachments: [],
+      state: {
+        ...record.state,
+        status: 'exited',
+        pid: 0,
+        exitCode: exit.exitCode,
+        oomKilled: outOfMemory,
+        finishedAt: exit.exitedAt,
+      },
+    });
+    entry.run = undefined;
+    const ranFor = Math.max(0, exit.exitedAt - record.state.startedAt);
+    events.container('die', entry.record, {
+      exitCode: String(exit.exitCode),
+      execDuration: String(Math.round(ranFor / 1000)),
+    });
+    for (const { networkId, networkName } of endpoints) {
+      events.emit('network', 'disconnect', networkId, {
+        container: entry.id,
+        name: networkName,
+      });
+    }
+    entry.output.end();
+    await this.#next(entry, exit.exitCode, ranFor, init.restart);
+    entry.notifyExit();
+  }
+
+  async #release(
+    entry: ContainerEntry,
+    netdriver: NetDriverApi,
+    sandboxes: Sandboxes,
+  ): Promise<void> {
+    try {
+      await sandboxes.close(entry.record);
+    } catch (error) {
+      this.#parts.logger.error(
+        { err: error, id: entry.id, sandbox: netdriver.sandbox(entry.id)?.info },
+        'removing a sandbox failed',
+      );
+    }
+  }
+
+  async #next(
+    entry: ContainerEntry,
+    exitCode: number,
+    ranForMs: number,
+    restart: boolean,
+  ): Promise<void> {
+    const { clock, table } = this.#parts;
+    if (shouldRestart(entry.record, exitCode)) {
+      if (!restart) return;
+      entry.restartDelayMs = restartDelay(entry.restartDelayMs, ranForMs);
+      await table.updateState(entry, { status: 'restarting' });
+      entry.restartTimer = clock.setTimer(entry.restartDelayMs, () => {
+        entry.restartTimer = undefined;
+        this.#startAgain(entry);
+      });
+    } else if (entry.record.hostConfig.AutoRemove) {
+      this.after?.autoRemove(entry).catch((error: unknown) => {
+        this.#parts.logger.warn({ err: error, id: entry.id }, 'removing a container failed');
+      });
+    }
+  }
+
+  #startAgain(entry: ContainerEntry): void {
+    if (this.#stopping.signal.aborted) return;
+    this.after?.startAgain(entry).catch((error: unknown) => {
+      this.#parts.logger.warn(
+        { id: entry.id, reason: errorMessage(error) },
+        'restarting a container failed',
+      );
+      void this.#next(entry, entry.record.state.exitCode, 0, true);
+    });
+  }
+}

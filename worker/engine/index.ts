@@ -1,0 +1,2 @@
+export { Engine, type EngineComponents, type EngineInit } from './engine.ts';
+export type * from './types.ts';
