@@ -32,6 +32,7 @@ import {
   type Liveness,
   type LivenessClaim,
 } from './failure-detector.ts';
+import { FirstSyncs } from './first-syncs.ts';
 import { Tables } from './tables.ts';
 import type { GossipTransport, RequestProtocol } from './transport.ts';
 import type {
@@ -63,6 +64,7 @@ interface Session {
   readonly tables: Tables;
   readonly detector: FailureDetector;
   readonly attendance: Attendance;
+  readonly firstSyncs: FirstSyncs;
   readonly abort: AbortController;
   peers: readonly GossipPeer[];
   /** Rows and claims that go out with the next tick. */
@@ -85,7 +87,8 @@ export class Gossip implements GossipApi {
   >();
   private readonly memberListeners = new Set<(nodeId: string, alive: boolean) => void>();
   private session: Session | undefined;
-  private peers: readonly GossipPeer[] = [];
+  /** Undefined until a manager has told them. */
+  private peers: readonly GossipPeer[] | undefined;
 
   constructor(components: GossipComponents) {
     this.components = components;
@@ -102,6 +105,7 @@ export class Gossip implements GossipApi {
       tables: new Tables(selfId, clock.now()),
       detector: new FailureDetector({ random }, { selfId, incarnation: clock.now() }),
       attendance: new Attendance(),
+      firstSyncs: new FirstSyncs(),
       abort: new AbortController(),
       peers: [],
       outbox: new Map(),
@@ -118,7 +122,7 @@ export class Gossip implements GossipApi {
     });
     session.transport.subscribe(CLUSTER_TOPIC);
     this.session = session;
-    this.setPeers(this.peers);
+    if (this.peers) this.setPeers(this.peers);
     this.scheduleTick(session);
   }
 
@@ -128,6 +132,7 @@ export class Gossip implements GossipApi {
     this.session = undefined;
     session.timer?.cancel();
     if (options.leave) await this.sayGoodbye(session);
+    session.firstSyncs.stop();
     session.abort.abort(new Error('gossip stopped'));
     await session.transport.stop();
   }
@@ -152,22 +157,27 @@ export class Gossip implements GossipApi {
     const session = this.session;
     if (!session) return;
     session.peers = peers;
+    const others = peers.filter((peer) => peer.nodeId !== session.identity.nodeId);
+    session.firstSyncs.peersKnown(others.length, this.components.clock.monotonic());
     const ids = [...peers.map((peer) => peer.nodeId), session.identity.nodeId];
     session.detector.setMembers(ids);
     session.attendance.keep(ids);
-    session.transport.setPeers(peers.filter((peer) => peer.nodeId !== session.identity.nodeId));
+    session.transport.setPeers(others);
     this.announceAll(session.tables.forgetOwners((owner) => ids.includes(owner)));
   }
 
   joinNetwork(networkId: string): void {
     const session = this.active();
     if (!session.tables.join(networkId)) return;
+    session.firstSyncs.joined(networkId, this.components.clock.monotonic());
     session.transport.subscribe(networkTopic(networkId));
     this.tellAttendance(session);
     const others = session.attendance
       .of(networkId)
       .filter((id) => session.transport.isConnected(id));
-    const everyone = session.peers.map((peer) => peer.nodeId);
+    const everyone = session.peers
+      .map((peer) => peer.nodeId)
+      .filter((id) => id !== session.identity.nodeId);
     const candidates = others.length > 0 ? others : everyone;
     for (const nodeId of shuffled(this.components.random, candidates).slice(0, SYNC_ON_JOIN)) {
       this.syncWith(session, nodeId);
@@ -181,6 +191,10 @@ export class Gossip implements GossipApi {
     this.tellAttendance(session);
     this.flush(session);
     session.transport.unsubscribe(networkTopic(networkId));
+  }
+
+  synced(networkId: string): Promise<void> {
+    return this.session?.firstSyncs.wait(networkId) ?? Promise.resolve();
   }
 
   put(networkId: string, table: GossipTable, key: string, value: Uint8Array): void {
@@ -250,6 +264,7 @@ export class Gossip implements GossipApi {
     const now = this.components.clock.monotonic();
     this.perform(session, session.detector.tick(now));
     this.flush(session);
+    session.firstSyncs.tick(now);
     if (now >= session.nextSyncAt) {
       session.nextSyncAt = now + SYNC_INTERVAL_MS;
       const connected = session.peers.filter((peer) => session.transport.isConnected(peer.nodeId));
@@ -361,6 +376,7 @@ export class Gossip implements GossipApi {
   }
 
   private async exchange(session: Session, nodeId: string): Promise<void> {
+    const networks = session.tables.joined();
     const first = SyncRequest.encode({
       members: this.allStates(session),
       networks: session.tables.digest(),
@@ -371,6 +387,7 @@ export class Gossip implements GossipApi {
     );
     this.receiveMembers(session, answer.members);
     this.receiveRows(session, answer.rows);
+    session.firstSyncs.synced(networks);
     const now = this.components.clock.monotonic();
     const rows = session.tables.missingIn(answer.networks, now);
     if (rows.length === 0) return;

@@ -58,6 +58,29 @@ test('a node that joins the network late gets every row', async () => {
   await cluster.stop();
 });
 
+test('synced: at once when alone, after the first exchange otherwise', async () => {
+  const alone = await SimCluster.start(11, 1);
+  alone.node('n0').joinNetwork(NET);
+  await alone.node('n0').synced(NET);
+  await alone.stop();
+
+  const cluster = await SimCluster.start(12, 2);
+  cluster.node('n0').joinNetwork(NET);
+  put(cluster, 'n0', 'e1', 'a');
+  cluster.node('n1').joinNetwork(NET);
+  let seen: string[] | undefined;
+  const waiting = cluster
+    .node('n1')
+    .synced(NET)
+    .then(() => {
+      seen = cluster.view('n1', NET);
+    });
+  await cluster.clock.advance(1_000);
+  await waiting;
+  assert.deepEqual(seen, ['e1=a@n0']);
+  await cluster.stop();
+});
+
 test('rows of a crashed node are hidden, and come back with it', async () => {
   const cluster = await onNetwork(4, 3);
   put(cluster, 'n1', 'e1', 'a');
