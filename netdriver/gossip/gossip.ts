@@ -172,13 +172,12 @@ export class Gossip implements GossipApi {
     session.firstSyncs.joined(networkId, this.components.clock.monotonic());
     session.transport.subscribe(networkTopic(networkId));
     this.tellAttendance(session);
-    const others = session.attendance
+    const isOther = (nodeId: string) => nodeId !== session.identity.nodeId;
+    const attending = session.attendance
       .of(networkId)
-      .filter((id) => session.transport.isConnected(id));
-    const everyone = session.peers
-      .map((peer) => peer.nodeId)
-      .filter((id) => id !== session.identity.nodeId);
-    const candidates = others.length > 0 ? others : everyone;
+      .filter((id) => isOther(id) && session.transport.isConnected(id));
+    const everyone = session.peers.map((peer) => peer.nodeId).filter(isOther);
+    const candidates = attending.length > 0 ? attending : everyone;
     for (const nodeId of shuffled(this.components.random, candidates).slice(0, SYNC_ON_JOIN)) {
       this.syncWith(session, nodeId);
     }
