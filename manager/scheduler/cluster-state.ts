@@ -3,6 +3,8 @@ import { TaskState } from '../../proto/gen/swarm/types.ts';
 import type { Commit, ReadTx, StoreChange } from '../store/types.ts';
 import { faultKey, NodeInfo } from './node-info.ts';
 
+const LOAD_TASKS = 500;
+
 /** Tasks that are alike and can be placed together. */
 export type Group = ReadonlyMap<string, Task>;
 
@@ -27,16 +29,25 @@ export class ClusterState {
   #freshPinned = new Set<string>();
   #retryAll = false;
 
-  load(tx: ReadTx): void {
+  /**
+   * Starts over from the store, a part at a time: between two parts others may run, and commits may
+   * be noted, since each task is taken as it is when its turn comes.
+   */
+  *load(view: <T>(read: (tx: ReadTx) => T) => T): Iterable<void> {
     this.nodes.clear();
     this.#groups.clear();
     this.#groupOf.clear();
     this.#pinned.clear();
     this.#inFlight.clear();
-    for (const node of tx.all('node')) this.nodes.set(node.id, new NodeInfo(node));
-    for (const task of tx.all('task')) {
-      this.#noteTask(task, undefined);
-      if (hasFailed(task)) this.#noteFault(task);
+    const ids = view((tx) => {
+      for (const node of tx.all('node')) this.nodes.set(node.id, new NodeInfo(node));
+      return Array.from(tx.all('task'), ({ id }) => id);
+    });
+    for (let at = 0; at < ids.length; at += LOAD_TASKS) {
+      yield;
+      view((tx) => {
+        for (const id of ids.slice(at, at + LOAD_TASKS)) this.#loadTask(tx.get('task', id));
+      });
     }
     this.#retryAll = true;
   }
@@ -90,6 +101,12 @@ export class ClusterState {
     this.#inFlight.get(taskId)?.remove(taskId);
     this.#inFlight.delete(taskId);
     if (current) this.#noteTask(current, tryAtOnce ? undefined : current);
+  }
+
+  #loadTask(task: Task | undefined): void {
+    if (!task) return;
+    this.#noteTask(task, undefined);
+    if (hasFailed(task)) this.#noteFault(task);
   }
 
   #noteChange(change: StoreChange): void {

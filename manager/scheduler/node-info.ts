@@ -1,5 +1,6 @@
 import type { Node, Task } from '../../proto/gen/swarm/objects.ts';
 import {
+  type GenericResource,
   type PortConfig,
   PortConfig_PublishMode as PublishMode,
   TaskState,
@@ -10,6 +11,11 @@ import { noneReserved, type Reserved } from './resources.ts';
 const FAULT_WINDOW_MS = 5 * 60 * 1000;
 /** From how many failures in the window a node comes after the others. */
 const MAX_FAULTS = 5;
+
+interface Occupant {
+  readonly task: Task;
+  readonly generic: readonly GenericResource[];
+}
 
 /** A task that occupies its node: it is wanted there and has not ended. */
 export function occupies({ status, desiredState }: Task): boolean {
@@ -38,7 +44,7 @@ export function portKey({ protocol, publishedPort }: PortConfig): string {
 export class NodeInfo {
   node: Node;
   readonly reserved: Reserved = noneReserved();
-  readonly #tasks = new Map<string, Task>();
+  readonly #tasks = new Map<string, Occupant>();
   readonly #perService = new Map<string, number>();
   readonly #ports = new Map<string, Task>();
   readonly #faults = new Map<string, number[]>();
@@ -69,19 +75,25 @@ export class NodeInfo {
   put(task: Task): boolean {
     const had = this.remove(task.id);
     if (!occupies(task)) return had;
-    this.#tasks.set(task.id, task);
-    this.#account(task, 1);
-    for (const port of hostPorts(task)) this.#ports.set(portKey(port), task);
+    this.place(task, task.assignedGenericResources);
     return false;
+  }
+
+  /** A task that is to be here, with the generic resources that were claimed for it. */
+  place(task: Task, generic: readonly GenericResource[]): void {
+    const occupant = { task, generic };
+    this.#tasks.set(task.id, occupant);
+    this.#account(occupant, 1);
+    for (const port of hostPorts(task)) this.#ports.set(portKey(port), task);
   }
 
   /** True when the task was there. */
   remove(taskId: string): boolean {
-    const task = this.#tasks.get(taskId);
-    if (!task) return false;
+    const occupant = this.#tasks.get(taskId);
+    if (!occupant) return false;
     this.#tasks.delete(taskId);
-    this.#account(task, -1);
-    for (const port of hostPorts(task)) {
+    this.#account(occupant, -1);
+    for (const port of hostPorts(occupant.task)) {
       if (this.portHolder(port)?.id === taskId) this.#ports.delete(portKey(port));
     }
     return true;
@@ -103,12 +115,12 @@ export class NodeInfo {
     return recent.length >= MAX_FAULTS ? recent.length : 0;
   }
 
-  #account(task: Task, sign: 1 | -1): void {
+  #account({ task, generic }: Occupant, sign: 1 | -1): void {
     const { reserved } = this;
     const wanted = task.spec?.resources?.reservations;
     reserved.nanoCpus += sign * (wanted?.nanoCpus ?? 0);
     reserved.memoryBytes += sign * (wanted?.memoryBytes ?? 0);
-    for (const resource of task.assignedGenericResources) {
+    for (const resource of generic) {
       if (sign > 0) reserved.generic.push(resource);
       else reserved.generic.splice(reserved.generic.indexOf(resource), 1);
     }

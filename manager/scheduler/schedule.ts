@@ -44,16 +44,12 @@ export function schedule(
   const [sample] = tasks;
   if (!sample) return { assigned: [], unassigned: [] };
   const pipeline = new Pipeline(sample, context);
-  const tree = new SpreadTree(spreadLabels(sample.spec?.placement), orderFor(sample, now));
-  for (const info of nodes) tree.add(info, info.countOf(sample.serviceId), pipeline.passes(info));
-
-  const assigned: Assignment[] = [];
-  for (const task of tasks) {
-    const info = tree.pick();
-    if (!info) break;
-    assigned.push(place(task, info));
-    tree.placed(info, pipeline.passes(info));
-  }
+  const labels = spreadLabels(sample.spec?.placement);
+  const order = orderFor(sample, now);
+  const assigned =
+    tasks.length === 1 && labels.length === 0
+      ? placeOne(nodes, sample, pipeline, order)
+      : placeAll(nodes, tasks, pipeline, new SpreadTree(labels, order));
   const unassigned = tasks.slice(assigned.length);
   if (unassigned.length === 0) return { assigned, unassigned };
   return { assigned, unassigned, explanation: explain(nodes, pipeline) };
@@ -92,16 +88,50 @@ export function assignedTo(
 
 const EMPTY_STATUS = { state: TaskState.NEW, message: '', err: '', appliedBy: '' };
 
+function placeAll(
+  nodes: readonly NodeInfo[],
+  tasks: readonly Task[],
+  pipeline: Pipeline,
+  tree: SpreadTree,
+): Assignment[] {
+  const serviceId = tasks[0]?.serviceId ?? '';
+  for (const info of nodes) tree.add(info, info.countOf(serviceId), pipeline.passes(info));
+  const assigned: Assignment[] = [];
+  for (const task of tasks) {
+    const info = tree.pick();
+    if (!info) break;
+    assigned.push(place(task, info));
+    tree.placed(info, pipeline.passes(info));
+  }
+  return assigned;
+}
+
+/** What `placeAll` does for one task: filters are asked only about nodes better than the best. */
+function placeOne(
+  nodes: readonly NodeInfo[],
+  task: Task,
+  pipeline: Pipeline,
+  order: Order,
+): Assignment[] {
+  let best: NodeInfo | undefined;
+  for (const info of nodes) {
+    if ((!best || order(info, best) < 0) && pipeline.passes(info)) best = info;
+  }
+  return best ? [place(task, best)] : [];
+}
+
 function place(task: Task, info: NodeInfo): Assignment {
   const reservations = task.spec?.resources?.reservations;
   const offered = info.node.description?.resources;
   const genericResources = claimGenerics(reservations, offered, info.reserved);
-  info.put(assignedTo(task, info.node.id, genericResources));
+  info.place(task, genericResources);
   return { task, info, genericResources };
 }
 
+type Order = (a: NodeInfo, b: NodeInfo) => number;
+
 /** The better node first: few failures, few tasks of this service, few tasks at all. */
-function orderFor(task: Task, now: number): (a: NodeInfo, b: NodeInfo) => number {
+function orderFor(task: Task, now: number): Order {
   const key = faultKey(task);
   const { serviceId } = task;
   return (a, b) =>

@@ -45,6 +45,7 @@ export class Scheduler implements Startable {
   readonly #state = new ClusterState();
   readonly #trigger = new Trigger();
   readonly #abort = new AbortController();
+  #mustLoad = true;
   #unsubscribe: () => void = () => {};
   #running: Promise<void> = Promise.resolve();
 
@@ -56,7 +57,6 @@ export class Scheduler implements Startable {
 
   async start(): Promise<void> {
     this.#unsubscribe = this.#store.subscribe((commit) => this.#onCommit(commit));
-    this.#load();
     this.#running = this.#run(this.#abort.signal);
   }
 
@@ -67,28 +67,37 @@ export class Scheduler implements Startable {
   }
 
   #onCommit(commit: Commit): void {
-    if (commit.restored) this.#load();
-    else this.#state.note(commit);
-    if (this.#state.hasWork) this.#trigger.fire();
-  }
-
-  #load(): void {
-    this.#store.view((tx) => this.#state.load(tx));
-    if (this.#state.hasWork) this.#trigger.fire();
+    this.#state.note(commit);
+    this.#mustLoad ||= commit.restored;
+    if (this.#mustLoad || this.#state.hasWork) this.#trigger.fire();
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        await this.#trigger.wait(signal);
-        await this.#tick();
-        await sleep(this.#clock, DEBOUNCE_MS, signal);
+        if (this.#mustLoad) await this.#load();
+        if (this.#state.hasWork) {
+          await this.#tick();
+          await sleep(this.#clock, DEBOUNCE_MS, signal);
+        } else {
+          await this.#trigger.wait(signal);
+        }
       } catch (error) {
         if (signal.aborted) return;
         this.#logger.warn({ err: errorMessage(error) }, 'scheduling failed, trying again');
+        this.#mustLoad = true;
         await sleep(this.#clock, RETRY_MS, signal).catch(() => {});
-        this.#load();
       }
+    }
+  }
+
+  async #load(): Promise<void> {
+    this.#mustLoad = false;
+    let until = this.#clock.monotonic() + SLICE_MS;
+    for (const _ of this.#state.load((read) => this.#store.view(read))) {
+      if (this.#clock.monotonic() < until) continue;
+      await nextTurn();
+      until = this.#clock.monotonic() + SLICE_MS;
     }
   }
 
@@ -149,7 +158,6 @@ export class Scheduler implements Startable {
       if (refusal) this.#state.refused(task.id, refusal.current, refusal.tryAtOnce);
       else this.#state.committed(task.id);
     }
-    if (refused.size > 0 && this.#state.hasWork) this.#trigger.fire();
     await nextTurn();
     round.begin();
   }
