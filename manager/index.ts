@@ -1,6 +1,10 @@
 export { parseJoinToken, SecurityConfig, type SecurityConfigComponents } from './ca/index.ts';
 export type { MemberStatus } from './consensus/types.ts';
+export { PREDEFINED_LABEL } from './control/validate-network.ts';
 export { Manager, removeManagerState } from './manager.ts';
 export type { ManagerComponents, ManagerInit, ManagerMode } from './manager-init.ts';
+export { isDirty } from './orchestrator/dirty.ts';
+export { resolveObject } from './store/resolve.ts';
+export { taskName } from './store/task-name.ts';
 export type { Commit, Kind, ObjectTypes, ReadTx, Selector, StoreChange } from './store/types.ts';
 export type * from './types.ts';

@@ -7,7 +7,10 @@ import type { Consensus } from './consensus/index.ts';
 import { Dispatcher } from './dispatcher/dispatcher.ts';
 import type { ManagerComponents } from './manager-init.ts';
 import { ManagerStatusKeeper } from './manager-status.ts';
+import { Orchestrator } from './orchestrator/orchestrator.ts';
+import { TaskReaper } from './orchestrator/task-reaper.ts';
 import { RoleManager } from './role-manager.ts';
+import { Scheduler } from './scheduler/scheduler.ts';
 import type { Store } from './store/types.ts';
 
 export interface LeaderRoleComponents extends ManagerComponents {
@@ -45,6 +48,9 @@ export class LeaderRole implements Startable {
     this.#parts = [
       ['dispatcher', this.dispatcher],
       ['allocator', new Allocator(named('allocator'))],
+      ['orchestrator', new Orchestrator(named('orchestrator'))],
+      ['task-reaper', new TaskReaper(named('reaper'))],
+      ['scheduler', new Scheduler(named('scheduler'))],
       ['manager-status', new ManagerStatusKeeper(named('managers'))],
       ['roles', new RoleManager(named('roles'))],
     ];

@@ -26,7 +26,7 @@ import type { Commit, ReadTx } from './store/types.ts';
 import type { ControlApi, ManagerApi } from './types.ts';
 
 /** How long a write waits for a leader, in the middle of an election. */
-const LEADER_WAIT_MS = 5_000;
+const LEADER_WAIT_MS = 3_000;
 /** How long a manager that comes back waits for the others before it serves without them. */
 const RESTART_WAIT_MS = 5_000;
 /** How long one that begins or enters a cluster waits until it serves. */

@@ -9,7 +9,7 @@ import { errorMessage, SwarmError } from '../common/errors.ts';
 import type { SecurityConfigApi } from './types.ts';
 
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
-const SHUTDOWN_GRACE_MS = 1_000;
+const SHUTDOWN_GRACE_MS = 300;
 
 export interface RpcServerComponents {
   readonly clock: Clock;

@@ -113,16 +113,3 @@ export function joinTokens({ manager, securityConfig }: TestNode): Promise<JoinT
     return tokens;
   });
 }
-
-/** Polls until `condition` holds, and fails with `what` when it does not within `limitMs`. */
-export async function eventually(
-  what: string,
-  condition: () => boolean,
-  limitMs = 10_000,
-): Promise<void> {
-  const end = performance.now() + limitMs;
-  while (!condition()) {
-    assert(performance.now() < end, `not within ${limitMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

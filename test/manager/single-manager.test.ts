@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Client, type ClientReadableStream } from '@grpc/grpc-js';
+import { DispatcherService } from '../../proto/gen/swarm/dispatcher.ts';
 import { ClusterSpec, NodeSpec_Availability } from '../../proto/gen/swarm/specs.ts';
-import { NodeRole, Reachability } from '../../proto/gen/swarm/types.ts';
-import { bootstrapNode, eventually, newManager, startNode } from './cluster.ts';
+import {
+  NodeDescription,
+  NodeRole,
+  NodeState,
+  Reachability,
+  TaskState,
+} from '../../proto/gen/swarm/types.ts';
+import { eventually } from '../support/eventually.ts';
+import { bootstrapNode, newManager, startNode } from './cluster.ts';
 import { networkSpec, serviceSpec } from './control/fixture.ts';
 
 test('a new cluster has its cluster, node and networks, the ingress first', async (t) => {
@@ -25,12 +34,12 @@ test('a new cluster has its cluster, node and networks, the ingress first', asyn
       assert.equal(labels?.['com.docker.swarm.predefined'], 'true');
     }
   });
-  await eventually('the status of the manager', () =>
-    manager.readLocal((tx) => tx.get('node', nodeId)?.managerStatus?.leader === true),
-  );
-  const status = manager.readLocal((tx) => tx.get('node', nodeId)?.managerStatus);
-  assert.equal(status?.addr, addr);
-  assert.equal(status?.reachability, Reachability.REACHABLE);
+  await eventually(() => {
+    const status = manager.readLocal((tx) => tx.get('node', nodeId)?.managerStatus);
+    assert.equal(status?.leader, true);
+    assert.equal(status.addr, addr);
+    assert.equal(status.reachability, Reachability.REACHABLE);
+  });
 });
 
 test('what was written is there after a restart', async (t) => {
@@ -57,6 +66,53 @@ test('pools of the user are used', async (t) => {
   const [node] = await manager.read((tx) => [...tx.all('node')]);
   assert.equal(node?.spec?.availability, NodeSpec_Availability.DRAIN);
 });
+
+test('tasks of a service get to a node that registered', async (t) => {
+  const { manager, securityConfig, addr } = await bootstrapNode(t);
+  const { nodeId } = securityConfig.identity;
+  const client = new Client(addr, securityConfig.clientCredentials(NodeRole.MANAGER));
+  t.after(() => client.close());
+  const { session, assignments } = DispatcherService;
+  const platform = { os: 'linux', architecture: 'x86_64' };
+  const description = NodeDescription.fromPartial({ hostname: 'one', platform });
+  const sessions = client.makeServerStreamRequest(
+    session.path,
+    session.requestSerialize,
+    session.responseDeserialize,
+    { sessionId: '', description },
+  );
+  const { sessionId } = await first(sessions);
+  assert.equal(
+    manager.readLocal((tx) => tx.get('node', nodeId)?.status?.state),
+    NodeState.READY,
+  );
+  const mode = { $case: 'replicated' as const, replicated: { replicas: 2 } };
+  const service = await manager.control.createService(serviceSpec('web', { mode }));
+  await eventually(() => {
+    const tasks = manager.readLocal((tx) => tx.find('task', { serviceId: service.id }));
+    assert.equal(tasks.length, 2);
+    for (const task of tasks) {
+      assert.equal(task.nodeId, nodeId);
+      assert.equal(task.status?.state, TaskState.ASSIGNED);
+    }
+  });
+  const sets = client.makeServerStreamRequest(
+    assignments.path,
+    assignments.requestSerialize,
+    assignments.responseDeserialize,
+    { sessionId },
+  );
+  assert.equal((await first(sets)).changes.length, 2);
+  for (const stream of [sessions, sets]) stream.cancel();
+});
+
+/** The first message; later failures are of no interest. */
+function first<R>(stream: ClientReadableStream<R>): Promise<R> {
+  return new Promise((resolve, reject) => {
+    stream.once('data', resolve);
+    stream.on('error', reject);
+  });
+}
 
 test('a busy address is told at once', async (t) => {
   const node = await bootstrapNode(t);
