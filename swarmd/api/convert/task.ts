@@ -52,12 +52,6 @@ export function taskToApi(task: Task) {
   };
 }
 
-/** Service.slot.id, or service.node.id for a global service: the name of the task's container. */
-export function taskName(task: Task): string {
-  const service = task.serviceAnnotations?.name || task.annotations?.name || '';
-  return `${service}.${task.slot || task.nodeId}.${task.id}`;
-}
-
 function statusToApi(status: TaskStatus | undefined) {
   const container = status?.container;
   return {

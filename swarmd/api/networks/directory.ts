@@ -1,5 +1,5 @@
 import { isSwarmError } from '../../../common/errors.ts';
-import type { ManagerApi, ReadTx } from '../../../manager/index.ts';
+import { type ManagerApi, PREDEFINED_LABEL, type ReadTx } from '../../../manager/index.ts';
 import type { Network } from '../../../proto/gen/swarm/objects.ts';
 import { localNetworkToApi, presentNetworkToApi } from '../convert/local-network.ts';
 import { networkToApi } from '../convert/network.ts';
@@ -19,9 +19,6 @@ export interface ListedNetwork {
   /** As GET /networks shows it. */
   readonly json: Record<string, unknown>;
 }
-
-/** Marks the swarm's stand-ins for a node's own `host` and `bridge`; nobody needs to see them. */
-const PREDEFINED_LABEL = 'com.docker.swarm.predefined';
 
 /**
  * Every network this node can name: its own, and those of the swarm. A manager knows them all, a
@@ -81,6 +78,7 @@ async function swarmNetworks(manager: ManagerApi): Promise<ListedNetwork[]> {
   }
 }
 
+/** Without the swarm's stand-ins for every node's own `host` and `bridge`. */
 function readNetworks(tx: ReadTx): ListedNetwork[] {
   return [...tx.all('network')]
     .filter(({ spec }) => !Object.hasOwn(spec?.annotations?.labels ?? {}, PREDEFINED_LABEL))

@@ -1,12 +1,11 @@
-import type { ReadTx } from '../../../manager/index.ts';
+import { isDirty, type ReadTx, taskName } from '../../../manager/index.ts';
 import type { Task } from '../../../proto/gen/swarm/objects.ts';
 import type { RouteGroup } from '../components.ts';
-import { taskName, taskStates, taskToApi } from '../convert/task.ts';
+import { taskStates, taskToApi } from '../convert/task.ts';
 import { runtimeOf } from '../convert/task-spec-to-api.ts';
 import { requireManager } from '../guards.ts';
 import { Filters } from '../http/filters.ts';
-import { lookUp, type NamedKind } from '../lookup.ts';
-import { isUpToDate } from '../up-to-date.ts';
+import { lookUp } from '../lookup.ts';
 
 const FILTERS = [
   '_up-to-date',
@@ -44,7 +43,7 @@ function select(tx: ReadTx, filters: Filters): Task[] {
 }
 
 /** `service` and `node` name objects: ids, names or prefixes. Throws SWM_NOT_FOUND. */
-function idsOf(tx: ReadTx, kind: NamedKind & ('service' | 'node'), filters: Filters) {
+function idsOf(tx: ReadTx, kind: 'service' | 'node', filters: Filters) {
   if (!filters.has(kind)) return undefined;
   return filters.values(kind).map((ref) => lookUp(tx, kind, ref).id);
 }
@@ -67,6 +66,11 @@ function matches(tx: ReadTx, filters: Filters, task: Task): boolean {
     filters.prefix('name', taskName(task)) &&
     filters.labels('label', task.serviceAnnotations?.labels ?? {}) &&
     filters.is('desired-state', taskStates.toWord(task.desiredState)) &&
-    (!upToDate || isUpToDate(tx.get('service', task.serviceId), task))
+    (!upToDate || isUpToDate(tx, task))
   );
+}
+
+function isUpToDate(tx: ReadTx, task: Task): boolean {
+  const service = tx.get('service', task.serviceId);
+  return service !== undefined && !isDirty(service, task, tx.get('node', task.nodeId));
 }
