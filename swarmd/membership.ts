@@ -1,0 +1,241 @@
+import { join } from 'node:path';
+import type { Clock } from '../common/clock.ts';
+import { errorMessage } from '../common/errors.ts';
+import type { Logger } from '../common/logger.ts';
+import type { Random } from '../common/random.ts';
+import {
+  Manager,
+  type ManagerMode,
+  removeManagerState,
+  type SecurityConfig,
+} from '../manager/index.ts';
+import { gossipPeerId, type NetDriverApi } from '../netdriver/index.ts';
+import { NodeRole } from '../proto/gen/swarm/types.ts';
+import {
+  Agent,
+  type AgentApi,
+  type EngineApi,
+  grpcDial,
+  LevelTaskDb,
+  type SessionState,
+} from '../worker/index.ts';
+import { joinHostPort, splitHostPort } from './addresses.ts';
+import type { SystemInfo } from './api/node-api.ts';
+import { describeNode } from './node-description.ts';
+import { gossipKey, type NodeRecord, swarmDir, writeNodeRecord } from './node-files.ts';
+
+export interface MembershipComponents {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly engine: EngineApi;
+  readonly netdriver: NetDriverApi;
+  readonly systemInfo: SystemInfo;
+}
+
+export interface MembershipInit {
+  readonly stateDir: string;
+  readonly gossipPort: number;
+  readonly record: NodeRecord;
+  readonly securityConfig: SecurityConfig;
+  /** How the manager starts, if this node is one. */
+  readonly managerMode: ManagerMode;
+  /** Called after the manager came or went, or the managers known changed. */
+  readonly onChange: () => void;
+}
+
+/**
+ * One node's life in one swarm: certificate, gossip, agent, and a manager while the certificate's
+ * role says so.
+ */
+export class Membership {
+  readonly #components: MembershipComponents;
+  readonly #init: MembershipInit;
+  readonly securityConfig: SecurityConfig;
+  #record: NodeRecord;
+  #manager: Manager | undefined;
+  #agent: AgentApi | undefined;
+  #stopped = false;
+  /** Role changes and attachments are applied one after the other. */
+  #work: Promise<void> = Promise.resolve();
+  #unsubscribe: (() => void)[] = [];
+
+  constructor(components: MembershipComponents, init: MembershipInit) {
+    this.#components = components;
+    this.#init = init;
+    this.#record = init.record;
+    this.securityConfig = init.securityConfig;
+  }
+
+  get nodeId(): string {
+    return this.securityConfig.identity.nodeId;
+  }
+
+  get role(): NodeRole {
+    return this.securityConfig.identity.role;
+  }
+
+  get manager(): Manager | undefined {
+    return this.#manager;
+  }
+
+  get record(): NodeRecord {
+    return this.#record;
+  }
+
+  get session(): SessionState | undefined {
+    return this.#agent?.session;
+  }
+
+  /** Starts everything; resolves without waiting for the first session. */
+  async start(): Promise<void> {
+    const { engine } = this.#components;
+    const seed = await gossipKey(this.#init.stateDir, () => this.#components.random.bytes(32));
+    await this.#joinGossip(seed);
+    await this.securityConfig.start();
+    if (this.role === NodeRole.MANAGER) await this.#startManager(this.#init.managerMode);
+    this.#agent = await this.#createAgent(seed);
+    engine.setSwarmAttacher(this.#agent.attacher);
+    this.#unsubscribe = [
+      this.#agent.onSession((state) => this.#onSession(state)),
+      this.securityConfig.onChange(() => this.#enqueue(() => this.#followRole())),
+    ];
+    await this.#agent.start();
+  }
+
+  /** Resolves once the managers know this node and it runs what they assign. */
+  ready(signal?: AbortSignal): Promise<void> {
+    return this.#agent?.ready(signal) ?? Promise.reject(new Error('the membership is not started'));
+  }
+
+  /** The daemon ends, the membership does not: containers and networks stay as they are. */
+  async stop(): Promise<void> {
+    await this.#halt();
+    await this.#agent?.stop({ leave: false });
+    await this.#manager?.stop();
+    await this.securityConfig.stop();
+  }
+
+  /** Leaves the swarm. What is on disk is the caller's to remove. */
+  async leave(force: boolean): Promise<void> {
+    const { logger } = this.#components;
+    const onlyIfForced = (error: unknown) => {
+      if (!force) throw error;
+      logger.warn({ err: errorMessage(error) }, 'left without the consent of the other managers');
+    };
+    await this.#manager?.leaveRaft(force).catch(onlyIfForced);
+    await this.#halt();
+    await this.#agent?.stop({ leave: true });
+    await this.#manager?.stop();
+    this.#manager = undefined;
+    await this.securityConfig.stop();
+    await this.#components.netdriver.leaveSwarm();
+  }
+
+  async #halt(): Promise<void> {
+    this.#stopped = true;
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    this.#components.engine.setSwarmAttacher(undefined);
+    await this.#work;
+  }
+
+  async #joinGossip(seed: Uint8Array): Promise<void> {
+    const listen = splitHostPort(this.#record.listenAddr, 0)?.host ?? '0.0.0.0';
+    await this.#components.netdriver.joinSwarm({
+      nodeId: this.nodeId,
+      gossipKey: seed,
+      gossipListen: joinHostPort(listen, this.#init.gossipPort),
+      advertiseAddr: hostOf(this.#record.advertiseAddr),
+      dataPathAddr: this.#record.dataPathAddr,
+      dataPathPort: this.#record.dataPathPort,
+    });
+  }
+
+  async #startManager(mode: ManagerMode): Promise<void> {
+    const { clock, random, logger } = this.#components;
+    const manager = new Manager(
+      { clock, random, logger, securityConfig: this.securityConfig },
+      {
+        stateDir: swarmDir(this.#init.stateDir),
+        listenAddr: this.#record.listenAddr,
+        advertiseAddr: this.#record.advertiseAddr,
+        mode,
+      },
+    );
+    await manager.start();
+    this.#manager = manager;
+    this.#init.onChange();
+  }
+
+  async #createAgent(seed: Uint8Array): Promise<AgentApi> {
+    const { engine, netdriver, clock, random, logger, systemInfo } = this.#components;
+    const gossip = {
+      peerId: await gossipPeerId(seed),
+      addr: joinHostPort(hostOf(this.#record.advertiseAddr), this.#init.gossipPort),
+      dataPathAddr: this.#record.dataPathAddr,
+    };
+    return new Agent(
+      {
+        engine,
+        netdriver,
+        clock,
+        random,
+        logger: logger.child({ module: 'agent' }),
+        dial: grpcDial(() => this.securityConfig.clientCredentials(NodeRole.MANAGER)),
+        db: await LevelTaskDb.open(join(swarmDir(this.#init.stateDir), 'tasks')),
+      },
+      {
+        nodeId: this.nodeId,
+        description: describeNode(systemInfo, gossip, this.securityConfig),
+        peers: this.#record.managers.map((addr) => ({ nodeId: '', addr })),
+        localManager: () => (this.#manager ? this.#record.advertiseAddr : undefined),
+        onPeers: (peers) => this.#enqueue(() => this.#remember(peers.map((peer) => peer.addr))),
+      },
+    );
+  }
+
+  #onSession(state: SessionState): void {
+    const { netdriver } = this.#components;
+    netdriver.setPeers(state.gossipPeers);
+    const { node } = state;
+    if (!node) return;
+    this.#enqueue(() => netdriver.setNodeAttachments(node.attachments));
+    if (node.role !== this.role) this.#enqueue(() => this.#renewForRole(node.role));
+    this.#init.onChange();
+  }
+
+  async #renewForRole(role: NodeRole): Promise<void> {
+    if (role !== this.role) await this.securityConfig.renew();
+  }
+
+  /** The certificate changed: a manager is started or ended when its role did. */
+  async #followRole(): Promise<void> {
+    if (this.role === NodeRole.MANAGER && !this.#manager) {
+      await this.#startManager({ type: 'join', remotes: this.#record.managers });
+    } else if (this.role === NodeRole.WORKER && this.#manager) {
+      const manager = this.#manager;
+      this.#manager = undefined;
+      this.#init.onChange();
+      await manager.stop();
+      await removeManagerState(swarmDir(this.#init.stateDir));
+    }
+  }
+
+  async #remember(managers: readonly string[]): Promise<void> {
+    if (managers.length === 0) return;
+    this.#record = { ...this.#record, managers };
+    await writeNodeRecord(this.#init.stateDir, this.#record);
+  }
+
+  #enqueue(work: () => Promise<void>): void {
+    this.#work = this.#work
+      .then(() => (this.#stopped ? undefined : work()))
+      .catch((error: unknown) => {
+        this.#components.logger.error({ err: errorMessage(error) }, 'the node could not follow');
+      });
+  }
+}
+
+function hostOf(addr: string): string {
+  return splitHostPort(addr, 0)?.host ?? addr;
+}

@@ -1,0 +1,336 @@
+import { type Clock, sleep } from '../common/clock.ts';
+import { durationMs } from '../common/duration.ts';
+import { errorMessage, SwarmError } from '../common/errors.ts';
+import type { Logger } from '../common/logger.ts';
+import type { Random } from '../common/random.ts';
+import { type ManagerApi, type ManagerMode, SecurityConfig } from '../manager/index.ts';
+import type { NetDriverApi } from '../netdriver/index.ts';
+import { NodeRole } from '../proto/gen/swarm/types.ts';
+import type { EngineApi } from '../worker/index.ts';
+import { DEFAULT_DATA_PATH_PORT, resolveAddresses, splitHostPort } from './addresses.ts';
+import type {
+  InitRequest,
+  JoinRequest,
+  SwarmNodeApi,
+  SwarmNodeState,
+  SystemInfo,
+} from './api/node-api.ts';
+import { listInterfaces } from './interfaces.ts';
+import { Membership } from './membership.ts';
+import {
+  type NodeRecord,
+  readNodeRecord,
+  removeMembership,
+  swarmDir,
+  writeNodeRecord,
+} from './node-files.ts';
+
+/** As Docker: after this `join` answers, and goes on in the background. */
+const JOIN_TIMEOUT_MS = 20_000;
+const RETRY_MS = 2_000;
+
+const JOIN_TIMEOUT_TEXT =
+  'Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "docker info" command to see the current swarm status of your node.';
+
+export interface SwarmNodeComponents {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly engine: EngineApi;
+  readonly netdriver: NetDriverApi;
+  readonly systemInfo: SystemInfo;
+}
+
+export interface SwarmNodeInit {
+  readonly stateDir: string;
+  readonly gossipPort: number;
+}
+
+type Phase = 'inactive' | 'pending' | 'active' | 'error';
+
+/**
+ * This machine as a node: in no swarm, or in one. Changes of membership (init, join, leave) happen
+ * one at a time; what is half-made when one fails is removed before it is reported.
+ */
+export class SwarmNode implements SwarmNodeApi {
+  readonly #components: SwarmNodeComponents;
+  readonly #init: SwarmNodeInit;
+  readonly #listeners = new Set<() => void>();
+  #phase: Phase = 'inactive';
+  #error = '';
+  #membership: Membership | undefined;
+  #changing: Promise<unknown> | undefined;
+  #stopping = new AbortController();
+
+  constructor(components: SwarmNodeComponents, init: SwarmNodeInit) {
+    this.#components = components;
+    this.#init = init;
+  }
+
+  get engine(): EngineApi {
+    return this.#components.engine;
+  }
+
+  get netdriver(): NetDriverApi {
+    return this.#components.netdriver;
+  }
+
+  get manager(): ManagerApi | undefined {
+    return this.#membership?.manager;
+  }
+
+  systemInfo(): SystemInfo {
+    return this.#components.systemInfo;
+  }
+
+  state(): SwarmNodeState {
+    const membership = this.#membership;
+    const roles = { [NodeRole.WORKER]: 'worker', [NodeRole.MANAGER]: 'manager' } as const;
+    const role = membership?.role ?? NodeRole.UNRECOGNIZED;
+    return {
+      nodeId: membership?.nodeId ?? '',
+      nodeAddr: membership ? (splitHostPort(membership.record.advertiseAddr, 0)?.host ?? '') : '',
+      localNodeState: this.#phase,
+      role: role === NodeRole.UNRECOGNIZED ? 'none' : roles[role],
+      error: this.#error,
+      remoteManagers: (membership?.session?.managers ?? []).flatMap(({ peer }) =>
+        peer ? [{ nodeId: peer.nodeId, addr: peer.addr }] : [],
+      ),
+    };
+  }
+
+  onState(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Takes up the membership of the last run, if there was one. Managers may be away. */
+  async start(): Promise<void> {
+    const record = await readNodeRecord(this.#init.stateDir);
+    if (!record) return;
+    this.#set('pending');
+    this.#membership = await this.#restore(record);
+    if (this.#membership) void this.#keepStarting(this.#membership);
+    else this.#set('inactive');
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new SwarmError('SWM_UNAVAILABLE', 'the daemon stops'));
+    await this.#changing?.catch(() => undefined);
+    await this.#membership?.stop();
+  }
+
+  init(request: InitRequest): Promise<string> {
+    return this.#exclusively(async () => {
+      const record = this.#recordFor(request, request.dataPathPort, []);
+      if (request.forceNewCluster && this.#membership) return this.#forceNewCluster(record);
+      const { stateDir } = this.#init;
+      const validity = request.spec.caConfig?.nodeCertExpiry;
+      await removeMembership(stateDir);
+      const securityConfig = await SecurityConfig.bootstrap(this.#securityComponents(record), {
+        stateDir: swarmDir(stateDir),
+        ...(validity ? { certificateValidityMs: durationMs(validity, 0) } : {}),
+      });
+      const membership = this.#createMembership(record, securityConfig, {
+        type: 'bootstrap',
+        spec: request.spec,
+        availability: request.availability,
+        defaultAddressPool: request.defaultAddrPool,
+        subnetSize: request.subnetSize,
+        dataPathPort: record.dataPathPort,
+      });
+      await this.#enter(membership, record);
+      return membership.nodeId;
+    });
+  }
+
+  join(request: JoinRequest): Promise<void> {
+    const joining = this.#exclusively(async () => {
+      const record = this.#recordFor(request, 0, request.remoteAddrs.map(withPort));
+      const { stateDir } = this.#init;
+      await removeMembership(stateDir);
+      this.#set('pending');
+      try {
+        const securityConfig = await SecurityConfig.join(this.#securityComponents(record), {
+          stateDir: swarmDir(stateDir),
+          remotes: record.managers,
+          token: request.joinToken,
+          availability: request.availability,
+          signal: this.#stopping.signal,
+        });
+        const mode: ManagerMode = { type: 'join', remotes: record.managers };
+        await this.#enter(this.#createMembership(record, securityConfig, mode), record);
+      } catch (error) {
+        if (!this.#membership) {
+          await removeMembership(stateDir);
+          this.#set('inactive');
+        }
+        throw error;
+      }
+    });
+    return this.#within(joining, JOIN_TIMEOUT_MS);
+  }
+
+  leave(force: boolean): Promise<void> {
+    return this.#exclusively(async () => {
+      const membership = this.#membership;
+      if (!membership) throw new SwarmError('SWM_NOT_MANAGER', 'This node is not part of a swarm');
+      await membership.leave(force);
+      this.#membership = undefined;
+      await removeMembership(this.#init.stateDir);
+      this.#set('inactive');
+    });
+  }
+
+  async unlock(_key: string): Promise<void> {
+    throw new SwarmError('SWM_CONFLICT', 'swarm is not locked');
+  }
+
+  /** Starts a new membership whole, or leaves nothing of it behind. */
+  async #enter(membership: Membership, record: NodeRecord): Promise<void> {
+    await writeNodeRecord(this.#init.stateDir, record);
+    this.#set('pending');
+    this.#membership = membership;
+    try {
+      await membership.start();
+      await membership.ready(this.#stopping.signal);
+      this.#set('active');
+    } catch (error) {
+      this.#membership = undefined;
+      await membership.leave(true).catch((failure: unknown) => {
+        this.#components.logger.warn({ err: errorMessage(failure) }, 'undoing a failed join');
+      });
+      await removeMembership(this.#init.stateDir);
+      this.#set('inactive');
+      throw error;
+    }
+  }
+
+  /** After a restart of the daemon: what fails now may work later, so it goes on trying. */
+  async #keepStarting(first: Membership): Promise<void> {
+    const { clock, logger } = this.#components;
+    const { signal } = this.#stopping;
+    for (let membership: Membership | undefined = first; membership; ) {
+      try {
+        await membership.start();
+        this.#set('active');
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.error({ err: errorMessage(error) }, 'the node could not start');
+        this.#set('error', errorMessage(error));
+      }
+      await membership.stop().catch(() => undefined);
+      await sleep(clock, RETRY_MS, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      membership = await this.#restore(membership.record);
+      this.#membership = membership;
+    }
+  }
+
+  /** Undefined when the certificate is gone: then this machine is no member any more. */
+  async #restore(record: NodeRecord): Promise<Membership | undefined> {
+    const securityConfig = await this.#loadSecurityConfig(record);
+    return securityConfig && this.#createMembership(record, securityConfig, { type: 'restart' });
+  }
+
+  async #forceNewCluster(record: NodeRecord): Promise<string> {
+    const old = this.#membership as Membership;
+    await old.stop();
+    const securityConfig = await this.#loadSecurityConfig(record);
+    if (!securityConfig)
+      throw new SwarmError('SWM_INTERNAL', 'the certificate of this node is gone');
+    const membership = this.#createMembership(record, securityConfig, {
+      type: 'force-new-cluster',
+    });
+    this.#membership = membership;
+    await writeNodeRecord(this.#init.stateDir, record);
+    await membership.start();
+    await membership.ready(this.#stopping.signal);
+    this.#set('active');
+    return membership.nodeId;
+  }
+
+  #createMembership(record: NodeRecord, securityConfig: SecurityConfig, managerMode: ManagerMode) {
+    return new Membership(this.#components, {
+      ...this.#init,
+      record,
+      securityConfig,
+      managerMode,
+      onChange: () => this.#tell(),
+    });
+  }
+
+  #recordFor(
+    request: { listenAddr: string; advertiseAddr: string; dataPathAddr: string },
+    dataPathPort: number,
+    managers: readonly string[],
+  ): NodeRecord {
+    const addresses = resolveAddresses(request, listInterfaces());
+    return { ...addresses, dataPathPort: dataPathPort || DEFAULT_DATA_PATH_PORT, managers };
+  }
+
+  #securityComponents(record: NodeRecord) {
+    const { clock, random, logger } = this.#components;
+    const remotes = () => this.#membership?.record.managers ?? record.managers;
+    return { clock, random, logger: logger.child({ module: 'ca' }), remotes };
+  }
+
+  #loadSecurityConfig(record: NodeRecord): Promise<SecurityConfig | undefined> {
+    const stateDir = swarmDir(this.#init.stateDir);
+    return SecurityConfig.load(this.#securityComponents(record), { stateDir });
+  }
+
+  async #exclusively<T>(change: () => Promise<T>): Promise<T> {
+    if (this.#changing) {
+      throw new SwarmError('SWM_UNAVAILABLE', 'this node is joining or leaving a swarm just now', {
+        hint: 'look at `swarmctl info` and repeat',
+      });
+    }
+    const running = change();
+    this.#changing = running;
+    try {
+      return await running;
+    } finally {
+      this.#changing = undefined;
+    }
+  }
+
+  async #within<T>(work: Promise<T>, limitMs: number): Promise<T> {
+    const late = new AbortController();
+    const timeout = sleep(this.#components.clock, limitMs, late.signal).then(() => {
+      throw new SwarmError('SWM_TIMEOUT', JOIN_TIMEOUT_TEXT);
+    });
+    timeout.catch(() => undefined);
+    try {
+      return await Promise.race([work, timeout]);
+    } finally {
+      late.abort(new Error('done'));
+      work.catch((error: unknown) => {
+        this.#components.logger.warn({ err: errorMessage(error) }, 'joining failed');
+      });
+    }
+  }
+
+  #set(phase: Phase, error = ''): void {
+    this.#phase = phase;
+    this.#error = error;
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function withPort(addr: string): string {
+  const parsed = splitHostPort(addr, 2377);
+  if (!parsed?.host) {
+    throw new SwarmError('SWM_INVALID_ARGUMENT', `${addr} is not an address of a manager`, {
+      hint: 'give it as HOST:PORT, as `swarmctl join-token worker` prints it',
+    });
+  }
+  return parsed.host.includes(':')
+    ? `[${parsed.host}]:${parsed.port}`
+    : `${parsed.host}:${parsed.port}`;
+}
