@@ -92,11 +92,9 @@ export class Bridges {
     });
   }
 
-  detach(network: NetworkConfig, endpointId: string): Promise<void> {
-    return this.#lock.run(network.id, () => {
-      this.#removeVeth(endpointId);
-      return this.#release(network, endpointId);
-    });
+  async detach(network: NetworkConfig, endpointId: string): Promise<void> {
+    await this.#removeVeth(endpointId);
+    await this.#lock.run(network.id, () => this.#release(network, endpointId));
   }
 
   async #reserve(network: NetworkConfig, request: BridgeEndpointRequest): Promise<string> {
@@ -104,7 +102,7 @@ export class Bridges {
     const isFirst = this.#add(network.id, request.endpointId, { ip, name: request.name });
     if (!isFirst) return ip;
     try {
-      this.#createDevice(network);
+      await this.#createDevice(network);
       await this.#configure(network);
       return ip;
     } catch (error) {
@@ -149,15 +147,15 @@ export class Bridges {
     const endpoints = this.#endpoints.get(network.id);
     if (!endpoints?.delete(endpointId) || endpoints.size > 0) return;
     this.#endpoints.delete(network.id);
-    this.#kernel.tryApply(HOST, [{ op: 'del-link', name: deviceOf(network) }]);
+    await this.#kernel.deleteLinks(HOST, [deviceOf(network)]);
     await this.#firewall.removeBridge(deviceOf(network));
   }
 
-  #removeVeth(endpointId: string): void {
-    this.#kernel.tryApply(HOST, [{ op: 'del-link', name: hostVeth(endpointId) }]);
+  #removeVeth(endpointId: string): Promise<void> {
+    return this.#kernel.deleteLinks(HOST, [hostVeth(endpointId)]);
   }
 
-  #createDevice(network: NetworkConfig): void {
+  async #createDevice(network: NetworkConfig): Promise<void> {
     const device = deviceOf(network);
     const gateways = network.subnets.map(
       ({ subnet, gateway }) => `${ipOf(gateway)}/${prefixOf(subnet)}`,
@@ -172,7 +170,7 @@ export class Bridges {
     } catch (error) {
       if (!isKernelError(error, 'EEXIST')) throw error;
       // A device that an earlier life left behind, with nobody on it.
-      this.#kernel.tryApply(HOST, [{ op: 'del-link', name: device }]);
+      await this.#kernel.deleteLinks(HOST, [device]);
       this.#kernel.apply(HOST, ops);
     }
   }

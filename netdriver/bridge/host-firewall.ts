@@ -1,5 +1,7 @@
+import { renderRemoval } from '../kernel/ruleset.ts';
 import { TableWriter } from '../kernel/table-writer.ts';
 import { HOST, type Kernel } from '../kernel/types.ts';
+import { TABLE } from '../names.ts';
 import { type HostBridge, type HostPort, hostRuleset } from './host-rules.ts';
 
 /** Settings of the host's namespace that every network of ours needs. */
@@ -11,10 +13,26 @@ export class HostFirewall {
   readonly #writer: TableWriter;
   readonly #bridges = new Map<string, HostBridge>();
   readonly #ports = new Map<string, readonly HostPort[]>();
+  #held = false;
 
   constructor(components: { kernel: Kernel }) {
     this.#kernel = components.kernel;
     this.#writer = new TableWriter(components, { netns: HOST });
+  }
+
+  /** Keeps what an earlier life wrote until `release`, while its state is taken over piece by piece. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  async release(): Promise<void> {
+    this.#held = false;
+    await this.#write();
+    const isEmpty = this.#bridges.size === 0 && this.#ports.size === 0;
+    if (!isEmpty) return;
+    const own = { family: 'ip', table: TABLE } as const;
+    const present = await this.#kernel.nftTables(HOST);
+    if (present.includes(`ip ${TABLE}`)) await this.#kernel.nft(HOST, renderRemoval(own));
   }
 
   addBridge(bridge: HostBridge): Promise<void> {
@@ -34,10 +52,11 @@ export class HostFirewall {
     else this.#ports.set(owner, ports);
     if (old.length === 0 && ports.length === 0) return;
     await this.#write();
-    await this.#forgetFlows(old, ports);
+    if (!this.#held) await this.#forgetFlows(old, ports);
   }
 
-  #write(): Promise<void> {
+  async #write(): Promise<void> {
+    if (this.#held) return;
     if (this.#bridges.size === 0 && this.#ports.size === 0) return this.#writer.clear();
     return this.#writer.set(
       hostRuleset({

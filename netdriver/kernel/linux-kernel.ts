@@ -9,8 +9,9 @@ import {
   decodeRule,
   dumps,
 } from './netlink/dumps.ts';
-import { requestsOf } from './netlink/requests.ts';
+import { deleteLinkRequest, requestsOf } from './netlink/requests.ts';
 import { NetlinkSocket } from './netlink/socket.ts';
+import { parseElements } from './nft-json.ts';
 import { portOwner } from './port-owner.ts';
 import { runInside } from './programs.ts';
 import { openSocket, reservePort } from './sockets.ts';
@@ -67,6 +68,25 @@ export class LinuxKernel implements Kernel {
       this.#apply(netns, ops, GONE);
     } catch (error) {
       if (!isKernelError(error, 'ENOENT')) throw error;
+    }
+  }
+
+  async deleteLinks(netns: Netns, names: readonly string[]): Promise<void> {
+    if (names.length === 0 || !this.#namespaces.exists(netns)) return;
+    const opened = this.#namespaces.inside(netns, () => ({
+      socket: new NetlinkSocket(),
+      links: names.flatMap((name) => existingLink(name)),
+    }));
+    try {
+      for (const { name, index } of opened.links) {
+        try {
+          await opened.socket.requestAsync(deleteLinkRequest(index), `deleting ${name}`);
+        } catch (error) {
+          if (!isKernelError(error, ...GONE)) throw error;
+        }
+      }
+    } finally {
+      opened.socket.close();
     }
   }
 
@@ -135,6 +155,11 @@ export class LinuxKernel implements Kernel {
       .split('\n')
       .filter((line) => line.startsWith('table '))
       .map((line) => line.slice('table '.length).trim());
+  }
+
+  async nftElements(netns: Netns, table: string, map: string) {
+    const command = ['nft', '-j', 'list', 'map', ...table.split(' '), map];
+    return parseElements(await runInside(this.netnsPath(netns), command));
   }
 
   async ipvs(netns: Netns, lines: readonly string[]): Promise<void> {
@@ -208,6 +233,14 @@ function describe(op: LinkOp, netns: Netns): string {
     typeof value === 'object' ? JSON.stringify(value) : `${key} ${value}`,
   );
   return `${verb} ${words.join(' ')}${netns ? ` in ${netns}` : ''}`;
+}
+
+function existingLink(name: string): { name: string; index: number }[] {
+  try {
+    return [{ name, index: interfaceIndex(name) }];
+  } catch {
+    return [];
+  }
 }
 
 function deviceNames(socket: NetlinkSocket): (index: number) => string {

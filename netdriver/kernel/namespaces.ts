@@ -1,4 +1,12 @@
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { errnoError, syscall } from './syscalls.ts';
 import { HOST, isKernelError, KernelError, type Netns } from './types.ts';
 
@@ -36,6 +44,10 @@ export class Namespaces {
 
   names(): Netns[] {
     return readdirSync(this.directory);
+  }
+
+  exists(name: Netns): boolean {
+    return name === HOST || existsSync(this.path(name));
   }
 
   create(name: Netns): void {

@@ -30,6 +30,17 @@ export function syscall(name: Syscall, ...args: unknown[]): number {
   return result;
 }
 
+/** The same on a thread of the pool. What failed is not known there, only that it did. */
+export function syscallAsync(name: Syscall, ...args: unknown[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    calls[name].async(...args, (error: Error | null, result: number | bigint) => {
+      if (error) reject(error);
+      else if (Number(result) < 0) reject(new KernelError('EIO', `${name} failed`));
+      else resolve(Number(result));
+    });
+  });
+}
+
 export function interfaceIndex(name: string): number {
   const index = ifNameToIndex(name) as number;
   if (index === 0) throw new KernelError('ENODEV', `there is no device ${name}`);

@@ -1,3 +1,4 @@
+import { Coalescer } from '../coalescer.ts';
 import { type Ruleset, renderChange, renderRemoval, renderTable } from './ruleset.ts';
 import type { Kernel, Netns } from './types.ts';
 
@@ -8,12 +9,11 @@ import type { Kernel, Netns } from './types.ts';
 export class TableWriter {
   readonly #kernel: Pick<Kernel, 'nft'>;
   readonly #netns: Netns;
+  readonly #writing = new Coalescer(() => this.#write());
   /** Nobody has written this table yet, nor an earlier life of this program. */
   #fresh: boolean;
   #written: Ruleset | undefined;
   #wanted: Ruleset | undefined;
-  #running: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
 
   constructor(
     components: { kernel: Pick<Kernel, 'nft'> },
@@ -24,39 +24,16 @@ export class TableWriter {
     this.#fresh = init.fresh ?? false;
   }
 
-  get wanted(): Ruleset | undefined {
-    return this.#wanted;
-  }
-
   /** Resolves when the table is as given here, or as given later still. */
   set(ruleset: Ruleset): Promise<void> {
     this.#wanted = ruleset;
-    return this.#schedule();
+    return this.#writing.run();
   }
 
   /** Removes the table. */
   clear(): Promise<void> {
-    if (!this.#wanted && !this.#written) return this.#running ?? Promise.resolve();
     this.#wanted = undefined;
-    return this.#schedule();
-  }
-
-  #schedule(): Promise<void> {
-    if (!this.#running) return this.#start();
-    this.#next ??= this.#running.then(
-      () => this.#start(),
-      () => this.#start(),
-    );
-    return this.#next;
-  }
-
-  #start(): Promise<void> {
-    this.#next = undefined;
-    const run = this.#write().finally(() => {
-      if (this.#running === run) this.#running = undefined;
-    });
-    this.#running = run;
-    return run;
+    return this.#writing.run();
   }
 
   /** After a failure nothing is known about the table, so the next one is written whole. */

@@ -25,7 +25,6 @@ export type LinkOp =
    */
   | { op: 'add-vxlan'; name: string; netns: Netns; vni: number; port: number; mtu: number }
   | { op: 'set-link'; name: string; master?: string; up?: boolean; mtu?: number }
-  | { op: 'del-link'; name: string }
   | { op: 'add-address'; dev: string; address: string }
   | { op: 'del-address'; dev: string; address: string }
   | { op: 'set-route'; to: string; via?: string; dev?: string; table?: number }
@@ -114,7 +113,7 @@ export interface PortReservation {
 
 /**
  * The only way to the kernel. What is synchronous takes microseconds (netlink and /proc from inside
- * the namespace); what spawns a program is asynchronous.
+ * the namespace); what waits in the kernel or spawns a program is asynchronous.
  */
 export interface Kernel {
   netnsPath(name: Netns): string;
@@ -128,6 +127,8 @@ export interface Kernel {
   apply(netns: Netns, ops: readonly LinkOp[]): void;
   /** Like `apply`, going on after operations that fail because the thing is not there any more. */
   tryApply(netns: Netns, ops: readonly LinkOp[]): void;
+  /** Idempotent. Asynchronous, since every deletion of a device waits for an RCU period (15 ms). */
+  deleteLinks(netns: Netns, names: readonly string[]): Promise<void>;
 
   links(netns: Netns): readonly Link[];
   addresses(netns: Netns): readonly LinkAddress[];
@@ -144,6 +145,12 @@ export interface Kernel {
   nft(netns: Netns, script: string): Promise<void>;
   /** The names of the nft tables of a namespace, as `family name`. */
   nftTables(netns: Netns): Promise<readonly string[]>;
+  /** The elements of a map: the parts of each key and of its value. */
+  nftElements(
+    netns: Netns,
+    table: string,
+    map: string,
+  ): Promise<readonly { key: readonly string[]; value: readonly string[] }[]>;
   /** Runs ipvsadm-restore on these lines. */
   ipvs(netns: Netns, lines: readonly string[]): Promise<void>;
   deleteFlows(netns: Netns, filter: FlowFilter): Promise<void>;

@@ -40,17 +40,17 @@ export class OverlayDevices {
   }
 
   /** Makes everything anew; what an earlier life left under the same names goes first. */
-  create(port: number): void {
-    this.#kernel.removeNetns(this.netns);
+  async create(port: number): Promise<void> {
+    await this.remove();
     this.#kernel.createNetns(this.netns);
     try {
       this.#kernel.setSysctls(this.netns, SYSCTLS);
       raiseNeighbourLimits(this.#kernel);
       this.#kernel.apply(this.netns, bridgeOps(this.#network));
-      this.#createVxlans(port);
+      await this.#createVxlans(port);
       this.#kernel.apply(this.netns, joinBridgeOps(this.#network));
     } catch (error) {
-      this.#kernel.removeNetns(this.netns);
+      await this.remove();
       throw error;
     }
   }
@@ -70,15 +70,12 @@ export class OverlayDevices {
   }
 
   /**
-   * VXLAN devices are deleted by name: a namespace that a process still lives in outlasts its name,
-   * and would keep the VNI with it.
+   * VXLAN devices are deleted by name: the kernel clears a namespace some time after its name is
+   * gone, and would keep the VNI until then.
    */
-  remove(): void {
+  async remove(): Promise<void> {
     const vxlans = this.#network.subnets.map((_, index) => deviceNames(index).vxlan);
-    this.#kernel.tryApply(
-      this.netns,
-      vxlans.map((name) => ({ op: 'del-link', name })),
-    );
+    await this.#kernel.deleteLinks(this.netns, vxlans);
     this.#kernel.removeNetns(this.netns);
     this.#peers = NO_PEERS;
   }
@@ -104,31 +101,32 @@ export class OverlayDevices {
   }
 
   /** A VNI exists once per host; a device of a namespace that was left behind may hold it. */
-  #createVxlans(port: number): void {
+  async #createVxlans(port: number): Promise<void> {
     const ops = vxlanOps(this.#network, this.netns, port);
     try {
       this.#kernel.apply(HOST, ops);
     } catch (error) {
       if (!isKernelError(error, 'EEXIST')) throw error;
-      this.#removeStaleVxlans();
-      this.#kernel.tryApply(
+      await this.#removeStaleVxlans();
+      await this.#kernel.deleteLinks(
         this.netns,
-        ops.map(({ name }) => ({ op: 'del-link', name })),
+        ops.map(({ name }) => name),
       );
       this.#kernel.apply(HOST, ops);
     }
   }
 
-  #removeStaleVxlans(): void {
+  async #removeStaleVxlans(): Promise<void> {
     const wanted = new Set(this.#network.subnets.map((subnet) => subnet.vni));
     const others = this.#kernel
       .netnsNames()
       .filter((name) => isOurNetns(name) && name !== this.netns);
     for (const netns of [HOST, ...others]) {
-      for (const link of this.#linksOf(netns)) {
-        if (link.vni === undefined || !wanted.has(link.vni)) continue;
-        this.#kernel.tryApply(netns, [{ op: 'del-link', name: link.name }]);
-      }
+      const stale = this.#linksOf(netns).filter((link) => link.vni && wanted.has(link.vni));
+      await this.#kernel.deleteLinks(
+        netns,
+        stale.map((link) => link.name),
+      );
     }
   }
 

@@ -71,9 +71,6 @@ export function* requestsOf(op: LinkOp, lookup: Lookup): Generator<NetlinkReques
         ...(op.master ? [attribute(IFLA.MASTER, u32(lookup.index(op.master)))] : []),
       ]);
       return;
-    case 'del-link':
-      yield link(RTM.DELLINK, 0, lookup.index(op.name), undefined, []);
-      return;
     case 'add-address':
       yield address(RTM.NEWADDR, CREATE, op, lookup);
       return;
@@ -110,6 +107,10 @@ export function* requestsOf(op: LinkOp, lookup: Lookup): Generator<NetlinkReques
       yield rule(RTM.DELRULE, 0, op);
       return;
   }
+}
+
+export function deleteLinkRequest(index: number): NetlinkRequest {
+  return link(RTM.DELLINK, 0, index, undefined, []);
 }
 
 function* addVeth(op: LinkOp & { op: 'add-veth' }, lookup: Lookup): Generator<NetlinkRequest> {

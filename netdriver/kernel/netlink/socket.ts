@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { errnoName, syscall } from '../syscalls.ts';
+import { errnoName, syscall, syscallAsync } from '../syscalls.ts';
 import { KernelError } from '../types.ts';
 import {
   decodeAttributes,
@@ -47,11 +47,15 @@ export class NetlinkSocket {
   /** Sends and waits for the acknowledgement; throws a KernelError that says `what` was refused. */
   request(request: NetlinkRequest, what: string): void {
     const seq = this.#send({ ...request, flags: request.flags | NLM_F_ACK });
-    for (const reply of this.#replies(seq)) {
-      if (reply.type !== NLMSG_ERROR) continue;
-      check(reply, what);
-      return;
-    }
+    this.#awaitAck(seq, what);
+  }
+
+  /** Like `request`, with the work of the kernel done on another thread. */
+  async requestAsync(request: NetlinkRequest, what: string): Promise<void> {
+    const seq = ++this.#seq;
+    const message = encodeMessage({ ...request, flags: request.flags | NLM_F_ACK }, seq);
+    await syscallAsync('send', this.#fd, message, message.length, 0);
+    this.#awaitAck(seq, what);
   }
 
   /** The bodies of all replies to a dump request. */
@@ -68,6 +72,14 @@ export class NetlinkSocket {
 
   close(): void {
     closeSync(this.#fd);
+  }
+
+  #awaitAck(seq: number, what: string): void {
+    for (const reply of this.#replies(seq)) {
+      if (reply.type !== NLMSG_ERROR) continue;
+      check(reply, what);
+      return;
+    }
   }
 
   #send(request: NetlinkRequest): number {

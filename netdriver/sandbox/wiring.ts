@@ -1,0 +1,353 @@
+import { SwarmError } from '../../common/errors.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { Random } from '../../common/random.ts';
+import { CLIENT_ADDRESS_NODES_MAX } from '../balancer/plan.ts';
+import type { Bridges } from '../bridge/bridges.ts';
+import type { PortPublisher } from '../bridge/port-publisher.ts';
+import { formatIp, ipOf, macOf } from '../ipv4.ts';
+import { TableWriter } from '../kernel/table-writer.ts';
+import { HOST, type Kernel } from '../kernel/types.ts';
+import { ingressAddresses } from '../overlay/overlay.ts';
+import type { Overlays } from '../overlay/overlays.ts';
+import type { Records } from '../records.ts';
+import type { Forwarder, Upstream } from '../resolver/forwarder.ts';
+import type { HostResolvConf } from '../resolver/host-resolv-conf.ts';
+import type { NameDirectory } from '../resolver/name-directory.ts';
+import { Resolver } from '../resolver/resolver.ts';
+import type { EndpointConfig } from '../types.ts';
+import { type Undo, undoing } from '../undo.ts';
+import { clientRouteOps } from './client-routes.ts';
+import type { Gateway } from './gateway.ts';
+import type { DefaultWay, Sandbox, SandboxEndpoint } from './sandbox.ts';
+import { sandboxRuleset } from './sandbox-rules.ts';
+
+const EVERYWHERE = '0.0.0.0/0';
+
+/** As Docker sets them: programs bind low ports and ping without privileges. */
+const SYSCTLS = {
+  'net.ipv4.ip_unprivileged_port_start': '0',
+  'net.ipv4.ping_group_range': '0 2147483647',
+  // Of devices to come: networks are IPv4, and router solicitations would only be noise on them.
+  'net.ipv6.conf.default.disable_ipv6': '1',
+} as const;
+
+/** A client's address does not lie behind the interface that its packets come from. */
+const INGRESS_SYSCTLS = {
+  'net.ipv4.conf.all.rp_filter': '0',
+  'net.ipv4.conf.default.rp_filter': '0',
+} as const;
+
+interface Components {
+  readonly kernel: Kernel;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly overlays: Overlays;
+  readonly bridges: Bridges;
+  readonly gateway: Gateway;
+  readonly ports: PortPublisher;
+  readonly records: Records;
+  readonly names: NameDirectory;
+  readonly forwarder: Forwarder;
+  readonly hostResolvConf: HostResolvConf;
+}
+
+/** Connects sandboxes to networks, inside and outside of their namespaces. */
+export class Wiring {
+  readonly #components: Components;
+
+  constructor(components: Components) {
+    this.#components = components;
+  }
+
+  create(sandbox: Sandbox): void {
+    if (sandbox.netns === HOST) return;
+    const { kernel } = this.#components;
+    kernel.removeNetns(sandbox.netns);
+    kernel.createNetns(sandbox.netns);
+    const wanted = Object.entries(sandbox.config.sysctls).filter(([key]) => key.startsWith('net.'));
+    kernel.setSysctls(sandbox.netns, { ...SYSCTLS, ...Object.fromEntries(wanted) });
+    sandbox.rules = new TableWriter({ kernel }, { netns: sandbox.netns, fresh: true });
+  }
+
+  connect(sandbox: Sandbox, config: EndpointConfig): Promise<SandboxEndpoint> {
+    const { network } = config;
+    if (sandbox.endpoints.has(network.id)) {
+      throw new SwarmError(
+        'SWM_PERMISSION_DENIED',
+        `container ${sandbox.id} is already attached to network ${network.name}`,
+      );
+    }
+    checkMode(sandbox, config);
+    return undoing(async (undo) => {
+      const endpoint = await this.#attach(sandbox, config, undo);
+      if (endpoint.ifname) undo.push(() => this.updateWay(sandbox));
+      undo.push(() => sandbox.endpoints.delete(network.id));
+      sandbox.endpoints.set(network.id, endpoint);
+      if (!endpoint.ifname) return endpoint;
+      await this.updateWay(sandbox);
+      if (network.ingress) this.#prepareIngress(sandbox, endpoint);
+      await this.#startResolver(sandbox);
+      await this.#writeRules(sandbox);
+      return endpoint;
+    });
+  }
+
+  async disconnect(sandbox: Sandbox, endpoint: SandboxEndpoint): Promise<void> {
+    const { network } = endpoint.config;
+    sandbox.endpoints.delete(network.id);
+    if (!endpoint.ifname) return;
+    if (network.ingress) {
+      this.syncClientRoutes(sandbox, endpoint, new Set());
+      await this.#writeRules(sandbox);
+    }
+    await this.#components.kernel.deleteLinks(sandbox.netns, [endpoint.ifname]);
+    await this.updateWay(sandbox);
+    await this.#release(endpoint);
+    if (!sandbox.wantsResolver) await this.#stopResolver(sandbox);
+    this.#components.names.invalidate(network.id);
+  }
+
+  /**
+   * Takes everything away at once. The devices go with the namespace, some time after its name:
+   * until then they are down, so that the addresses can be given to others.
+   */
+  async remove(sandbox: Sandbox): Promise<void> {
+    const { kernel, gateway, names } = this.#components;
+    const endpoints = [...sandbox.endpoints.values()];
+    sandbox.resolver?.server.stop();
+    sandbox.resolver = undefined;
+    sandbox.endpoints.clear();
+    await this.#components.ports.release(sandbox.id);
+    const devices = [...endpoints.map(({ ifname }) => ifname), sandbox.way?.ifname ?? ''];
+    if (sandbox.netns !== HOST) {
+      kernel.tryApply(
+        sandbox.netns,
+        devices.filter(Boolean).map((name) => ({ op: 'set-link', name, up: false })),
+      );
+      kernel.removeNetns(sandbox.netns);
+    }
+    for (const endpoint of endpoints) {
+      if (endpoint.ifname) await this.#release(endpoint);
+      names.invalidate(endpoint.config.network.id);
+    }
+    if (sandbox.way && !sandbox.way.networkId) await gateway.detach(sandbox.id);
+    sandbox.way = undefined;
+  }
+
+  /** Takes over what an earlier life wired; throws when it is not all there. */
+  async adopt(sandbox: Sandbox, endpoints: readonly SandboxEndpoint[]): Promise<void> {
+    const { kernel, gateway, bridges, overlays } = this.#components;
+    if (sandbox.netns !== HOST) {
+      sandbox.rules = new TableWriter({ kernel }, { netns: sandbox.netns });
+    }
+    for (const endpoint of endpoints) {
+      const { network, endpointId } = endpoint.config;
+      sandbox.endpoints.set(network.id, endpoint);
+      if (!endpoint.ifname) continue;
+      const name = sandbox.config.containerName;
+      if (network.driver === 'bridge') {
+        await bridges.adopt(network, { endpointId, name, ip: ipOf(endpoint.address) });
+      } else {
+        await overlays.adopt(network, {
+          id: endpointId,
+          address: endpoint.address,
+          mac: endpoint.mac,
+        });
+      }
+    }
+    if (sandbox.netns === HOST) return;
+    const found = await gateway.adopt(sandbox.id, sandbox.config.containerName, sandbox.netns);
+    if (found) sandbox.way = { networkId: undefined, ...found };
+    await this.updateWay(sandbox);
+    if (sandbox.ingress) {
+      sandbox.clientRoutes = new Set(kernel.rules(sandbox.netns).map(({ mark }) => formatIp(mark)));
+    }
+    await this.#startResolver(sandbox);
+    await this.#writeRules(sandbox);
+  }
+
+  /** Makes the default route and the published ports follow the endpoints that are left. */
+  async updateWay(sandbox: Sandbox): Promise<void> {
+    const { kernel, gateway, ports } = this.#components;
+    const next = wantedWay(sandbox);
+    const old = sandbox.way;
+    if (next === 'gateway' && old && !old.networkId) {
+      await ports.publish(sandbox.id, old.ip);
+      return;
+    }
+    if (next !== 'gateway') {
+      sandbox.way = next;
+    } else {
+      const ifname = this.#freeIfname(sandbox);
+      const { netns } = sandbox;
+      const name = sandbox.config.containerName;
+      const endpoint = await gateway.attach(sandbox.id, name, { netns, ifname });
+      const { gateway: via, address } = endpoint;
+      sandbox.way = { networkId: undefined, ifname, ip: ipOf(address), gateway: via };
+    }
+    if (sandbox.way) {
+      kernel.apply(sandbox.netns, [{ op: 'set-route', to: EVERYWHERE, via: sandbox.way.gateway }]);
+    }
+    await ports.publish(sandbox.id, sandbox.way?.ip ?? '');
+    if (old && !old.networkId) await gateway.detach(sandbox.id);
+  }
+
+  /** Answers must find the way back to every node's ingress endpoint. */
+  syncClientRoutes(
+    sandbox: Sandbox,
+    ingress: SandboxEndpoint,
+    addresses: ReadonlySet<string>,
+  ): void {
+    const ops = clientRouteOps(sandbox.clientRoutes, addresses, ingress.ifname);
+    this.#components.kernel.tryApply(sandbox.netns, ops.removals);
+    this.#components.kernel.apply(sandbox.netns, ops.additions);
+    sandbox.clientRoutes = addresses;
+  }
+
+  /** The ingress endpoints to have routes to, from the rows of the ingress network. */
+  ingressEndpoints(networkId: string): ReadonlySet<string> {
+    const rows = this.#components.records.endpoints(networkId);
+    return new Set(ingressAddresses(rows).slice(0, CLIENT_ADDRESS_NODES_MAX));
+  }
+
+  async #attach(sandbox: Sandbox, config: EndpointConfig, undo: Undo): Promise<SandboxEndpoint> {
+    const { network, endpointId } = config;
+    if (network.driver === 'host' || network.driver === 'null') {
+      return { config, ifname: '', address: '', mac: '', gateway: '' };
+    }
+    const { kernel, bridges, overlays } = this.#components;
+    const ifname = this.#freeIfname(sandbox);
+    const { netns } = sandbox;
+    const [address = ''] = config.addresses;
+    undo.push(() => kernel.deleteLinks(netns, [ifname]));
+    if (network.driver === 'bridge') {
+      const name = sandbox.config.containerName;
+      const mac = config.macAddress ?? '';
+      const request = { endpointId, name, address, mac, netns, ifname };
+      const made = await bridges.attach(network, request);
+      undo.push(() => bridges.detach(network, endpointId));
+      return { config, ifname, ...made };
+    }
+    const mac = config.macAddress || macOf(ipOf(address));
+    await overlays.attach(network, { id: endpointId, address, mac }, { netns, ifname });
+    undo.push(() => overlays.detach(network.id, endpointId));
+    return { config, ifname, address, mac, gateway: '' };
+  }
+
+  #freeIfname(sandbox: Sandbox): string {
+    const taken = new Set(this.#components.kernel.links(sandbox.netns).map(({ name }) => name));
+    for (let index = 0; ; index++) {
+      if (!taken.has(`eth${index}`)) return `eth${index}`;
+    }
+  }
+
+  #release({ config }: SandboxEndpoint): Promise<void> {
+    const { bridges, overlays } = this.#components;
+    return config.network.driver === 'bridge'
+      ? bridges.detach(config.network, config.endpointId)
+      : overlays.detach(config.network.id, config.endpointId);
+  }
+
+  #prepareIngress(sandbox: Sandbox, endpoint: SandboxEndpoint): void {
+    this.#components.kernel.setSysctls(sandbox.netns, {
+      ...INGRESS_SYSCTLS,
+      [`net.ipv4.conf.${endpoint.ifname}.rp_filter`]: '0',
+    });
+    this.syncClientRoutes(sandbox, endpoint, this.ingressEndpoints(endpoint.config.network.id));
+  }
+
+  async #startResolver(sandbox: Sandbox): Promise<void> {
+    if (!sandbox.wantsResolver || sandbox.resolver) return;
+    const { names } = this.#components;
+    const { dns } = sandbox.config;
+    const server = new Resolver(this.#components, {
+      netns: sandbox.netns,
+      view: {
+        tables: () => names.tablesFor(sandbox),
+        upstreams: () => this.#upstreams(sandbox),
+        keepSingleLabels: dns.options.some((option) => /^ndots:[1-9]/.test(option)),
+      },
+    });
+    sandbox.resolver = { server, ...(await server.start()) };
+  }
+
+  async #stopResolver(sandbox: Sandbox): Promise<void> {
+    if (!sandbox.resolver) return;
+    sandbox.resolver.server.stop();
+    sandbox.resolver = undefined;
+    await this.#writeRules(sandbox);
+  }
+
+  /** Servers that the user named are asked from inside the container, the host's from the host. */
+  #upstreams(sandbox: Sandbox): Upstream[] {
+    const named = sandbox.config.dns.nameservers;
+    if (named.length > 0) return named.map((address) => ({ address, netns: sandbox.netns }));
+    if (sandbox.isInternal) return [];
+    const { nameservers } = this.#components.hostResolvConf.read();
+    return nameservers
+      .filter((address) => !address.includes(':'))
+      .map((address) => ({ address, netns: HOST }));
+  }
+
+  async #writeRules(sandbox: Sandbox): Promise<void> {
+    const { resolver, ingress } = sandbox;
+    if (!resolver && !ingress) {
+      await sandbox.rules?.clear();
+      return;
+    }
+    await sandbox.rules?.set(
+      sandboxRuleset({
+        ...(resolver ? { resolver } : {}),
+        ...(ingress
+          ? {
+              ingress: {
+                ifname: ingress.ifname,
+                ip: ipOf(ingress.address),
+                ports: ingress.config.service?.ingressPorts ?? [],
+              },
+            }
+          : {}),
+      }),
+    );
+  }
+}
+
+/** A bridge network first, else the gateway bridge for what else leads outside, else none. */
+function wantedWay(sandbox: Sandbox): DefaultWay | 'gateway' | undefined {
+  const outward = [...sandbox.endpoints.values()].filter(
+    ({ config, ifname }) => ifname !== '' && !config.network.internal,
+  );
+  const bridge = outward.find(({ config }) => config.network.driver === 'bridge');
+  if (!bridge) return outward.length > 0 ? 'gateway' : undefined;
+  return {
+    networkId: bridge.config.network.id,
+    ifname: bridge.ifname,
+    ip: ipOf(bridge.address),
+    gateway: bridge.gateway,
+  };
+}
+
+function checkMode(sandbox: Sandbox, { network }: EndpointConfig): void {
+  const { mode } = sandbox.config;
+  const hasDevice = network.driver === 'bridge' || network.driver === 'overlay';
+  if (mode === 'container' && !hasDevice) {
+    throw new SwarmError(
+      'SWM_PERMISSION_DENIED',
+      `container cannot be connected to the ${network.name} network when it has others`,
+    );
+  }
+  if (mode === 'host' && hasDevice) {
+    throw new SwarmError(
+      'SWM_PERMISSION_DENIED',
+      'container sharing network namespace with another container or host cannot be connected ' +
+        'to any other network',
+    );
+  }
+  if (mode === 'none' && hasDevice) {
+    throw new SwarmError(
+      'SWM_PERMISSION_DENIED',
+      'container cannot be connected to multiple networks with one of the networks in private ' +
+        '(none) mode',
+    );
+  }
+}

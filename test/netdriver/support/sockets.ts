@@ -1,0 +1,109 @@
+import { createSocket } from 'node:dgram';
+import { createServer, type Server, Socket } from 'node:net';
+import packet from 'dns-packet';
+import type { Kernel, Netns } from '../../../netdriver/kernel/types.ts';
+
+const TIMEOUT_MS = 2000;
+
+/** A TCP server in a namespace that answers each connection with `name` and the client's address. */
+export async function greet(
+  kernel: Kernel,
+  netns: Netns,
+  port: number,
+  name: string,
+): Promise<Server> {
+  const { fd } = kernel.openSocket(netns, { protocol: 'tcp', address: '0.0.0.0', port });
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.end(`${name} ${socket.remoteAddress}`);
+  });
+  server.unref();
+  await new Promise<void>((resolve) => server.listen({ fd }, resolve));
+  return server;
+}
+
+/** Connects from a namespace and reads until the end; rejects after two seconds. */
+export function ask(kernel: Kernel, netns: Netns, address: string, port: number): Promise<string> {
+  const { fd } = kernel.openSocket(netns, { protocol: 'tcp', address: '0.0.0.0', port: 0 });
+  return new Promise((resolve, reject) => {
+    const socket = new Socket({ fd, readable: true, writable: true });
+    let text = '';
+    const timer = setTimeout(() => {
+      socket.destroy();
+      reject(new Error(`${address}:${port} did not answer`));
+    }, TIMEOUT_MS);
+    const done = (finish: () => void) => () => {
+      clearTimeout(timer);
+      finish();
+    };
+    socket.setEncoding('utf8');
+    socket.on('data', (data) => {
+      text += data;
+    });
+    socket.on('error', (error) => done(() => reject(error))());
+    socket.on(
+      'close',
+      done(() => resolve(text)),
+    );
+    socket.connect(port, address);
+  });
+}
+
+/** A UDP server that answers each datagram with `name` and the client's address. */
+export async function greetUdp(
+  kernel: Kernel,
+  netns: Netns,
+  port: number,
+  name: string,
+): Promise<{ close(): void }> {
+  const { fd } = kernel.openSocket(netns, { protocol: 'udp', address: '0.0.0.0', port });
+  const socket = createSocket('udp4');
+  socket.on('message', (_, from) =>
+    socket.send(`${name} ${from.address}`, from.port, from.address),
+  );
+  await new Promise<void>((resolve) => socket.bind({ fd }, resolve));
+  socket.unref();
+  return socket;
+}
+
+export function askUdp(
+  kernel: Kernel,
+  netns: Netns,
+  address: string,
+  port: number,
+  request: Buffer = Buffer.from('?'),
+): Promise<Buffer> {
+  const { fd } = kernel.openSocket(netns, { protocol: 'udp', address: '0.0.0.0', port: 0 });
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4');
+    const finish = (error: Error | undefined, data?: Buffer) => {
+      clearTimeout(timer);
+      socket.close();
+      if (data) resolve(data);
+      else reject(error);
+    };
+    const timer = setTimeout(() => finish(new Error(`${address}:${port} is silent`)), TIMEOUT_MS);
+    socket.on('message', (data) => finish(undefined, data));
+    socket.on('error', (error) => finish(error));
+    socket.bind({ fd }, () => socket.send(request, port, address));
+  });
+}
+
+/** Asks the container's own resolver, as its programs do. */
+export async function lookUp(
+  kernel: Kernel,
+  netns: Netns,
+  name: string,
+  type: 'A' | 'AAAA' | 'PTR' | 'SRV' = 'A',
+): Promise<{ rcode: string; data: unknown[] }> {
+  const request = packet.encode({
+    type: 'query',
+    id: 4711,
+    flags: packet.RECURSION_DESIRED,
+    questions: [{ name, type, class: 'IN' }],
+  });
+  const reply = packet.decode(await askUdp(kernel, netns, '127.0.0.11', 53, request));
+  const { rcode } = reply as unknown as { rcode: string };
+  const data = (reply.answers ?? []).map((answer) => ('data' in answer ? answer.data : ''));
+  return { rcode, data };
+}
