@@ -10,6 +10,7 @@ export async function waitForLeader(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<void> {
+  if (hasLeader(consensus)) return;
   const timeout = AbortSignal.timeout(timeoutMs);
   const limit = AbortSignal.any([timeout, signal]);
   while (!hasLeader(consensus)) {

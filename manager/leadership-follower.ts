@@ -21,7 +21,9 @@ export class LeadershipFollower<R extends Startable> {
   readonly #listeners = new Set<(failure: unknown) => void>();
   #leading = false;
   #stopped = false;
-  #role: R | undefined;
+  /** Counts leaderships: a role serves one, since others may have led in between. */
+  #term = 0;
+  #role: { readonly role: R; readonly term: number } | undefined;
   #retry: Timer | undefined;
   #work: Promise<void> = Promise.resolve();
 
@@ -31,10 +33,11 @@ export class LeadershipFollower<R extends Startable> {
 
   /** The role once it runs whole. */
   get role(): R | undefined {
-    return this.#leading ? this.#role : undefined;
+    return this.#leading && this.#role?.term === this.#term ? this.#role.role : undefined;
   }
 
   follow(isLeader: boolean): void {
+    if (isLeader) this.#term++;
     this.#leading = isLeader;
     this.#settle();
   }
@@ -66,25 +69,25 @@ export class LeadershipFollower<R extends Startable> {
 
   #settle(): void {
     this.#work = this.#work.then(async () => {
-      const wanted = this.#leading && !this.#stopped;
-      if (wanted && !this.#role) await this.#begin();
-      else if (!wanted && this.#role) await this.#end(this.#role);
+      if (this.#role && !this.role) await this.#end(this.#role.role);
+      if (this.#leading && !this.#stopped && !this.#role) await this.#begin(this.#term);
     });
   }
 
-  async #begin(): Promise<void> {
+  async #begin(term: number): Promise<void> {
     const { createRole, logger, clock } = this.#components;
     const role = createRole();
     try {
       await role.start();
     } catch (error) {
-      if (!this.#leading) return;
+      if (!this.#leading || this.#term !== term) return;
       logger.error({ err: errorMessage(error) }, 'the role of the leader could not be started');
       this.#tell(error);
       this.#retry = clock.setTimer(RETRY_MS, () => this.#settle());
       return;
     }
-    this.#role = role;
+    this.#role = { role, term };
+    if (!this.role) return;
     logger.info('this manager leads the swarm');
     this.#tell(undefined);
   }

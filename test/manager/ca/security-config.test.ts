@@ -14,6 +14,8 @@ import { callUnary } from '../../../manager/rpc.ts';
 import { CAService } from '../../../proto/gen/swarm/ca.ts';
 import { NodeSpec_Availability, NodeSpec_Membership } from '../../../proto/gen/swarm/specs.ts';
 import { IssuanceState, NodeRole } from '../../../proto/gen/swarm/types.ts';
+import { eventually } from '../../support/eventually.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 import { type CaCluster, components, startCaCluster, tempDir } from './fixture.ts';
 
 const ACTIVE = NodeSpec_Availability.ACTIVE;
@@ -149,6 +151,46 @@ test('a listener serves its renewed certificate without being restarted', async 
   const after = await serverCertificate();
   assert.notEqual(after, before);
   assert.equal(after, new X509Certificate(cluster.security.certificatePem).fingerprint256);
+});
+
+test('a certificate renews itself between half and four fifths of its time', async (t) => {
+  const cluster = await startCaCluster(t);
+  const clock = new VirtualClock(Date.now());
+  // The first address is dead, so that the first try fails.
+  let remotes = ['127.0.0.1:1'];
+  let tries = 0;
+  const askedRemotes = () => {
+    tries++;
+    return remotes;
+  };
+  const worker = await SecurityConfig.join(
+    { ...components, clock, remotes: askedRemotes },
+    {
+      stateDir: await tempDir(t),
+      remotes: [cluster.addr],
+      token: cluster.tokens.worker,
+      availability: ACTIVE,
+    },
+  );
+  let renewed = false;
+  worker.onChange(() => {
+    renewed = true;
+  });
+  await worker.start();
+  t.after(() => worker.stop());
+  const validity = worker.notAfter - clock.now();
+  const before = worker.certificatePem;
+  await clock.advance(validity * 0.49);
+  assert.equal(worker.certificatePem, before);
+  await clock.advance(validity * 0.32);
+  assert.equal(tries, 1);
+  remotes = [cluster.addr];
+  await eventually(async () => {
+    await clock.advance(1_000);
+    assert(renewed, 'after the retry');
+  });
+  assert.equal(tries, 2);
+  assert.notEqual(worker.certificatePem, before);
 });
 
 test('methods for managers refuse workers and strangers', async (t) => {
