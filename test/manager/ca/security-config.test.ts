@@ -189,7 +189,7 @@ test('a certificate renews itself between half and four fifths of its time', asy
     await clock.advance(1_000);
     assert(renewed, 'after the retry');
   });
-  assert.equal(tries, 2);
+  assert(tries >= 2);
   assert.notEqual(worker.certificatePem, before);
 });
 
