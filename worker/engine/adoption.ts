@@ -133,13 +133,12 @@ async function removeStrays(
     if (taskOf.has(id)) await runtime.tasks.purge(id);
     await runtime.tasks.undefine(id);
   }
-  const dirs = [init.containersDir, init.ioDir];
-  const found = await Promise.all(dirs.map((dir) => readdir(dir).catch(() => [])));
-  for (const [index, names] of found.entries()) {
-    for (const id of names.filter((name) => !table.byId(name))) {
-      // Its snapshot may be all that was made of it.
-      await runtime.snapshots.remove(id);
-      await rm(join(dirs[index] as string, id), { recursive: true, force: true });
+  for (const key of await runtime.snapshots.keys(init.labels)) {
+    if (!table.byId(key)) await runtime.snapshots.remove(key);
+  }
+  for (const dir of [init.containersDir, init.ioDir]) {
+    for (const id of await readdir(dir).catch(() => [])) {
+      if (!table.byId(id)) await rm(join(dir, id), { recursive: true, force: true });
     }
   }
 }

@@ -35,6 +35,13 @@ export interface CreatorComponents {
   readonly events: EventBus;
 }
 
+export interface CreatorInit {
+  readonly dir: string;
+  readonly cpus: number;
+  /** Mark our snapshots in a containerd that others use too. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 type CreateOptions = Parameters<EngineApi['create']>[1];
 
 /** Makes containers: everything that can be decided before they start. */
@@ -42,11 +49,13 @@ export class Creator {
   readonly #parts: CreatorComponents;
   readonly #dir: string;
   readonly #cpus: number;
+  readonly #labels: Readonly<Record<string, string>>;
 
-  constructor(components: CreatorComponents, init: { dir: string; cpus: number }) {
+  constructor(components: CreatorComponents, init: CreatorInit) {
     this.#parts = components;
     this.#dir = init.dir;
     this.#cpus = init.cpus;
+    this.#labels = init.labels;
   }
 
   async create(
@@ -101,7 +110,10 @@ export class Creator {
     await mkdir(dir, { recursive: true, mode: 0o710 });
     const parent = chainIds(image.config.rootfs.diff_ids).at(-1) ?? '';
     undo.push(() => runtime.snapshots.remove(id));
-    const rootfs = await runtime.snapshots.prepare(id, parent, clock.now());
+    const rootfs = await runtime.snapshots.prepare(id, parent, {
+      now: clock.now(),
+      labels: this.#labels,
+    });
     const mounts = await makeMountPoints(requests, volumes, undo);
     await copyImageContent(requests, mounts, { rootfs, volumes, mountDir: join(dir, 'mount') });
     undo.push(() => files.remove(id));

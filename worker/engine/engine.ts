@@ -131,7 +131,7 @@ export class Engine implements EngineApi {
     this.#lifecycle = lifecycle;
     this.#creator = new Creator(
       { ...base, volumes, files },
-      { dir: containersDir, cpus: availableParallelism() },
+      { dir: containersDir, cpus: availableParallelism(), labels: this.#labels },
     );
     this.#networking = new Networking({ ...base, sandboxes });
   }

@@ -1,6 +1,7 @@
 import type { Mount } from '../../proto/gen/containerd/types.ts';
 import type { ContainerdClient } from './containerd/client.ts';
 import { ignoreNotFound, isNotFound } from './containerd/errors.ts';
+import { labelFilter } from './containerd/filter.ts';
 
 const GC_ROOT_LABEL = 'containerd.io/gc.root';
 
@@ -19,9 +20,13 @@ export class Snapshots {
   }
 
   /** A writable layer on `parent`, kept until it is removed. Resolves with its mounts. */
-  async prepare(key: string, parent: string, now: number): Promise<readonly Mount[]> {
+  async prepare(
+    key: string,
+    parent: string,
+    init: { now: number; labels: Readonly<Record<string, string>> },
+  ): Promise<readonly Mount[]> {
     const { snapshots } = this.#client;
-    const labels = { [GC_ROOT_LABEL]: new Date(now).toISOString() };
+    const labels = { ...init.labels, [GC_ROOT_LABEL]: new Date(init.now).toISOString() };
     const request = { snapshotter: this.#snapshotter, key, parent, labels };
     const { mounts } = await this.#client.call(snapshots, snapshots.prepare, request);
     return mounts;
@@ -53,10 +58,11 @@ export class Snapshots {
     }
   }
 
-  /** The keys that `prepare` made. */
-  async keys(): Promise<string[]> {
+  /** The keys that `prepare` made with all of `labels`. */
+  async keys(labels: Readonly<Record<string, string>>): Promise<string[]> {
     const { snapshots } = this.#client;
-    const request = { snapshotter: this.#snapshotter, filters: [`labels."${GC_ROOT_LABEL}"`] };
+    const filters = [labelFilter(labels)];
+    const request = { snapshotter: this.#snapshotter, filters };
     const keys: string[] = [];
     for await (const { info } of this.#client.stream(snapshots, snapshots.list, request)) {
       keys.push(...info.map(({ name }) => name));

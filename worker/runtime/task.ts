@@ -9,6 +9,7 @@ import {
 import type { Mount } from '../../proto/gen/containerd/types.ts';
 import type { ContainerdClient } from './containerd/client.ts';
 import { ignoreNotFound, isNotFound, isUnavailable } from './containerd/errors.ts';
+import { labelFilter } from './containerd/filter.ts';
 import type { FifoPaths } from './io/process-io.ts';
 import type { OciProcess, OciSpec } from './oci/types.ts';
 
@@ -92,10 +93,7 @@ export class Tasks {
     labels: Readonly<Record<string, string>>,
   ): Promise<{ id: string; spec: OciSpec }[]> {
     const { containers } = this.#client;
-    const filter = Object.entries(labels).map(
-      ([key, value]) => `labels."${key}"==${JSON.stringify(value)}`,
-    );
-    const request = { filters: filter.length > 0 ? [filter.join(',')] : [] };
+    const request = { filters: [labelFilter(labels)] };
     const response = await this.#client.call(containers, containers.list, request);
     return response.containers.flatMap(({ id, spec }) =>
       spec ? [{ id, spec: JSON.parse(Buffer.from(spec.value).toString('utf8')) as OciSpec }] : [],

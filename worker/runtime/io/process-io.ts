@@ -68,13 +68,15 @@ export class ProcessIo {
   }
 
   /**
-   * Starts reading. For a process that is yet to be made, our own write ends keep the FIFOs from
-   * being at their end; `handOver` drops them once the shim has its own.
+   * Starts reading. Our own write ends keep the FIFOs from being at their end before the process is
+   * made; `handOver` drops them once the shim has its own. For a process that exists (not `fresh`)
+   * that is at once: only when a last writer leaves does the kernel tell a reader of the end.
    */
   open(listener: OutputListener, init: { fresh: boolean }): void {
     const outputs = (['stdout', 'stderr'] as const).filter((name) => this.paths[name]);
-    const ends = outputs.map((name) => this.#read(name, listener, init.fresh));
+    const ends = outputs.map((name) => this.#read(name, listener));
     this.#ended = Promise.all(ends).then(() => {});
+    if (!init.fresh) this.handOver();
     if (this.paths.stdin) {
       // Both ways, because a FIFO without a reader cannot be opened for writing alone.
       const fd = openSync(this.paths.stdin, O_RDWR | O_NONBLOCK);
@@ -107,10 +109,10 @@ export class ProcessIo {
     await rm(this.#init.dir, { recursive: true, force: true });
   }
 
-  #read(name: 'stdout' | 'stderr', listener: OutputListener, fresh: boolean): Promise<void> {
+  #read(name: 'stdout' | 'stderr', listener: OutputListener): Promise<void> {
     const fd = openSync(this.paths[name], O_RDONLY | O_NONBLOCK);
     setPipeSize(fd, PIPE_BYTES);
-    if (fresh) this.#keepers.push(openSync(this.paths[name], O_WRONLY | O_NONBLOCK));
+    this.#keepers.push(openSync(this.paths[name], O_WRONLY | O_NONBLOCK));
     const reader = new Socket({ fd, readable: true, writable: false });
     this.#readers.push(reader);
     reader.on('data', (chunk: Buffer) => listener(name, chunk));

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { eventually, Lab, logText, skipReason } from './harness.ts';
+
+const ALL_LOGS = { stdout: true, stderr: true, follow: false };
+
+describe('a daemon that restarts', { skip: skipReason }, () => {
+  let lab: Lab;
+  before(async () => {
+    lab = await Lab.open();
+  });
+  after(() => lab?.close());
+
+  it('adopts what runs, with its input, its output and its end', async () => {
+    const counting = await lab.engine.create(
+      {
+        Image: 'busybox',
+        Cmd: ['sh', '-c', 'i=0; while true; do echo $i; i=$((i+1)); sleep 0.02; done'],
+      },
+      { name: 'counting' },
+    );
+    const talking = await lab.engine.create(
+      { Image: 'busybox', Cmd: ['sh', '-c', 'read line; echo got $line; exit 9'], OpenStdin: true },
+      { name: 'talking' },
+    );
+    await lab.engine.startContainer('counting');
+    await lab.engine.startContainer('talking');
+    const { pid } = lab.engine.get('counting').state;
+
+    await lab.restartEngine();
+
+    const { engine } = lab;
+    assert.equal(engine.get('counting').state.status, 'running');
+    assert.equal(engine.get('counting').state.pid, pid);
+    assert.deepEqual(
+      lab.netdriver.adopted.map(({ config }) => config.containerId).sort(),
+      [counting.id, talking.id].sort(),
+    );
+    const exit = engine.wait('talking', 'not-running');
+    const stream = await engine.attach('talking', {
+      stdin: true,
+      stdout: true,
+      stderr: true,
+      logs: false,
+      stream: true,
+    });
+    stream.resume();
+    stream.write('hello\n');
+    assert.deepEqual(await exit, { exitCode: 9 });
+    assert.equal(await logText(engine.logs('talking', ALL_LOGS)), 'got hello\n');
+
+    const soFar = (await logText(engine.logs('counting', ALL_LOGS))).trim().split('\n').length;
+    await eventually(async () => {
+      const text = await logText(engine.logs('counting', ALL_LOGS));
+      return text.trim().split('\n').length > soFar + 5;
+    });
+    await engine.kill('counting');
+    await engine.wait('counting', 'not-running');
+    const numbers = (await logText(engine.logs('counting', ALL_LOGS)))
+      .trim()
+      .split('\n')
+      .map(Number);
+    numbers.forEach((number, index) => {
+      assert.equal(number, index);
+    });
+    await engine.remove('counting', { force: false, volumes: true });
+    await engine.remove('talking', { force: false, volumes: true });
+  });
+
+  it('records how containers ended meanwhile, and starts those that are to run always', async () => {
+    const { id } = await lab.engine.create(
+      { Image: 'busybox', Cmd: ['sh', '-c', 'sleep 0.3; exit 7'] },
+      { name: 'brief' },
+    );
+    await lab.engine.create(
+      {
+        Image: 'busybox',
+        Cmd: ['sh', '-c', 'sleep 0.3; exit 7'],
+        HostConfig: { RestartPolicy: { Name: 'always' } },
+      },
+      { name: 'always' },
+    );
+    await lab.engine.startContainer(id);
+    await lab.engine.startContainer('always');
+    const pids = [lab.engine.get(id).state.pid, lab.engine.get('always').state.pid];
+    await lab.engine.stop();
+    await eventually(() => pids.every((pid) => !isAlive(pid)));
+    lab.engine = lab.newEngine();
+    await lab.engine.start();
+    const { state } = lab.engine.get('brief');
+    assert.equal(state.status, 'exited');
+    assert.equal(state.exitCode, 7);
+    assert.ok(state.finishedAt >= state.startedAt && state.finishedAt <= Date.now());
+    await eventually(() => lab.engine.get('always').state.status === 'running');
+    await lab.engine.remove('brief', { force: false, volumes: true });
+    await lab.engine.remove('always', { force: true, volumes: true });
+  });
+
+  it('removes what was only half made', async () => {
+    const { engine } = lab;
+    const { runtime } = engine;
+    const image = await runtime.images.resolve('busybox');
+    const parent = image.config.rootfs.diff_ids[0]!;
+    const stray = 'f'.repeat(64);
+    const labels = { 'swarm/engine': `${lab.dir}/state` };
+    await runtime.snapshots.prepare(stray, parent, { now: Date.now(), labels });
+    await runtime.tasks.define(stray, { process: {} } as never, {
+      'swarm/engine': `${lab.dir}/state`,
+    });
+    await lab.restartEngine();
+    assert.deepEqual(await lab.engine.runtime.snapshots.keys(labels), []);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
