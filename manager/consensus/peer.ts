@@ -1,4 +1,4 @@
-import type { Message } from 'raft-ts';
+import { type Message, MessageType } from 'raft-ts';
 import type { Clock, Timer } from '../../common/clock.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
@@ -34,6 +34,8 @@ export interface PeerInit {
 
 const QUEUE_MAX = 4096;
 const BATCH_BYTES = 1024 * 1024;
+/** How long a message that only brings the commit index waits for one to travel with. */
+const COMMIT_DELAY_MS = 2;
 const BACKOFF_MIN_MS = 50;
 const BACKOFF_MAX_MS = 1000;
 
@@ -52,6 +54,9 @@ export class Peer {
   #blocked = false;
   #queue: RaftMessage[] = [];
   #queueSizes: number[] = [];
+  /** An append without entries. Under load the next append has its news, and it need not be sent. */
+  #commit: Message | undefined;
+  #commitTimer: Timer | undefined;
   #retry: Timer | undefined;
   #failures = 0;
   #closed = false;
@@ -93,8 +98,11 @@ export class Peer {
       this.#init.events.unreachable(this.raftId);
       return;
     }
-    this.#queue.push(toWire(message));
-    this.#queueSizes.push(wireSize(message));
+    const isAppend = message.type === MessageType.App;
+    if (isAppend && this.#commit && includes(message, this.#commit)) this.#commit = undefined;
+    this.#releaseCommit();
+    if (isAppend && message.entries.length === 0) this.#holdCommit(message);
+    else this.#push(message);
   }
 
   flush(): void {
@@ -108,6 +116,25 @@ export class Peer {
   close(): void {
     this.#closed = true;
     this.#drop();
+  }
+
+  #push(message: Message): void {
+    this.#queue.push(toWire(message));
+    this.#queueSizes.push(wireSize(message));
+  }
+
+  #holdCommit(message: Message): void {
+    this.#commit = message;
+    this.#commitTimer ??= this.#components.clock.setTimer(COMMIT_DELAY_MS, () => {
+      this.#commitTimer = undefined;
+      this.#releaseCommit();
+      this.flush();
+    });
+  }
+
+  #releaseCommit(): void {
+    if (this.#commit) this.#push(this.#commit);
+    this.#commit = undefined;
   }
 
   #batchLength(): number {
@@ -164,6 +191,9 @@ export class Peer {
   #drop(): void {
     this.#retry?.cancel();
     this.#retry = undefined;
+    this.#commitTimer?.cancel();
+    this.#commitTimer = undefined;
+    this.#commit = undefined;
     this.#connection?.close();
     this.#connection = undefined;
     this.#up = false;
@@ -171,4 +201,9 @@ export class Peer {
     this.#queue = [];
     this.#queueSizes = [];
   }
+}
+
+/** Whether `later` says all that `append` says, to a follower whose log agrees so far. */
+function includes(later: Message, append: Message): boolean {
+  return later.term === append.term && later.index >= append.index && later.commit >= append.commit;
 }
