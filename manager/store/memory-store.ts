@@ -41,7 +41,6 @@ interface Pending {
   readonly writer: Transaction;
   readonly actions: readonly Action[];
   readonly data: Uint8Array;
-  readonly committed: Promise<void>;
 }
 
 /**
@@ -61,6 +60,9 @@ export class MemoryStore implements Store, StateMachine {
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Set<(commit: Commit) => void>();
   readonly #applied = new AppliedIndex();
+  #writing = false;
+  /** The outcome of the newest proposal, which is that of everything below it as well. */
+  #newest: Promise<void> = Promise.resolve();
   #tables: Tables = newTables();
   #committed: ReadTx = new CommittedView(this.#tables);
   #proposed: ReadTx = new ProposedView(this.#tables, this.#overlay);
@@ -88,8 +90,7 @@ export class MemoryStore implements Store, StateMachine {
   }
 
   async update<T>(write: (tx: WriteTx) => T): Promise<T> {
-    const tx = this.#begin();
-    const [result, committed] = undoOnThrow(tx, () => {
+    const [result, committed] = this.#transact((tx) => {
       const result = write(tx);
       refuseTooLarge(tx);
       return [result, this.#propose(tx)] as const;
@@ -123,6 +124,7 @@ export class MemoryStore implements Store, StateMachine {
   discardProposals(): void {
     this.#pending.clear();
     this.#overlay.clear();
+    this.#newest = Promise.resolve();
   }
 
   snapshot(): AsyncIterable<Uint8Array> {
@@ -138,8 +140,19 @@ export class MemoryStore implements Store, StateMachine {
     this.#committedUpTo({ index, changes: [], restored: true });
   }
 
-  #begin(): Transaction {
-    return new Transaction(this.#proposed, this.#overlay, this.#clock.now());
+  /** Runs one transaction, of which nothing is left when it throws. */
+  #transact<T>(work: (tx: Transaction) => T): T {
+    if (this.#writing) throw new Error('a transaction was begun inside another one');
+    this.#writing = true;
+    const tx = new Transaction(this.#proposed, this.#overlay, this.#clock.now());
+    try {
+      return work(tx);
+    } catch (error) {
+      tx.rollback();
+      throw error;
+    } finally {
+      this.#writing = false;
+    }
   }
 
   /** Hands a finished transaction to the log; the result settles with its outcome. */
@@ -147,10 +160,11 @@ export class MemoryStore implements Store, StateMachine {
     const data = tx.encode();
     if (data.length === 0) {
       tx.rollback();
-      return [...this.#pending.values()].at(-1)?.committed ?? Promise.resolve();
+      return this.#newest;
     }
     const { index, committed } = this.#proposer.propose(data);
-    this.#pending.set(index, { writer: tx, actions: tx.seal(index), data, committed });
+    this.#pending.set(index, { writer: tx, actions: tx.seal(index), data });
+    this.#newest = committed;
     return committed;
   }
 
@@ -161,30 +175,42 @@ export class MemoryStore implements Store, StateMachine {
     write: (tx: WriteTx, item: I) => void,
     inFlight: Promise<void>[],
   ): IteratorResult<I> {
-    const tx = this.#begin();
-    const until = this.#clock.monotonic() + BATCH_MS;
-    let item = first;
-    let failure: unknown;
-    while (!item.done && this.#clock.monotonic() <= until) {
-      const mark = tx.mark();
-      try {
-        write(tx, item.value);
-        if (mark === 0) refuseTooLarge(tx);
-      } catch (error) {
-        failure = error;
-      }
-      const full = tx.size > MAX_CHANGES || tx.byteLength > BATCH_BYTES;
-      if (failure !== undefined || (full && mark > 0)) {
-        tx.rollback(mark);
-        break;
-      }
-      item = queue.next();
-    }
-    const committed = undoOnThrow(tx, () => this.#propose(tx));
+    const { next, failure, committed } = this.#transact((tx) => {
+      const filled = this.#fill(tx, queue, first, write);
+      return { ...filled, committed: this.#propose(tx) };
+    });
     committed.catch(() => {}); // Whoever awaits `inFlight` reports it.
     inFlight.push(committed);
-    if (failure !== undefined) throw failure;
-    return item;
+    if (failure) throw failure.error;
+    return next;
+  }
+
+  /** Writes items until the transaction is full, its time is up or one throws. */
+  #fill<I>(
+    tx: Transaction,
+    queue: Iterator<I>,
+    first: IteratorResult<I>,
+    write: (tx: WriteTx, item: I) => void,
+  ): { next: IteratorResult<I>; failure?: { error: unknown } } {
+    const until = this.#clock.monotonic() + BATCH_MS;
+    let next = first;
+    while (!next.done && this.#clock.monotonic() <= until) {
+      const mark = tx.mark();
+      try {
+        write(tx, next.value);
+        if (mark === 0) refuseTooLarge(tx);
+      } catch (error) {
+        tx.rollback(mark);
+        return { next, failure: { error } };
+      }
+      const isFull = tx.size > MAX_CHANGES || tx.byteLength > BATCH_BYTES;
+      if (isFull && mark > 0) {
+        tx.rollback(mark);
+        return { next };
+      }
+      next = queue.next();
+    }
+    return { next };
   }
 
   /**
@@ -207,7 +233,7 @@ export class MemoryStore implements Store, StateMachine {
 
   #committedUpTo(commit: Commit): void {
     this.#applied.advance(commit.index);
-    for (const listener of this.#listeners) {
+    for (const listener of [...this.#listeners]) {
       try {
         listener(commit);
       } catch (error) {
@@ -231,13 +257,4 @@ function applyAction(tables: Tables, { kind, id, object }: Action): StoreChange[
 function refuseTooLarge(tx: Transaction): void {
   if (tx.size > MAX_CHANGES) throw tooLarge(`${tx.size} changes (at most ${MAX_CHANGES})`);
   if (tx.byteLength > MAX_BYTES) throw tooLarge(`${tx.byteLength} bytes (at most ${MAX_BYTES})`);
-}
-
-function undoOnThrow<T>(tx: Transaction, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    tx.rollback();
-    throw error;
-  }
 }

@@ -275,3 +275,17 @@ test('waitApplied resolves at its index, and gives up with its signal', async ()
   await assert.rejects(never);
   clearTimeout(keepAlive);
 });
+
+test('a transaction inside another one is a mistake that is noticed', async () => {
+  const { store } = localStore();
+  let inner: Promise<void> | undefined;
+  await store.update((tx) => {
+    inner = store.update((other) => other.create('task', task('t1')));
+    tx.create('task', task('t2'));
+  });
+  await assert.rejects(inner as Promise<void>, /begun inside another/);
+  assert.deepEqual(
+    store.view((tx) => ids(tx.all('task'))),
+    ['t2'],
+  );
+});
