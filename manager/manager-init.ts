@@ -41,4 +41,9 @@ export interface ManagerInit {
   /** host:port the other nodes reach this one at. */
   readonly advertiseAddr: string;
   readonly mode: ManagerMode;
+  /**
+   * The other managers removed this one from the Raft members: it is of no more use. If the node is
+   * still, or again, to be a manager, it needs a new one, in mode `join` and without the old state.
+   */
+  readonly onRemoved?: () => void;
 }

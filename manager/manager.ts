@@ -83,7 +83,8 @@ export class Manager implements ManagerApi {
   /**
    * Rejects, with nothing left running: with SWM_FAILED_PRECONDITION when the address is taken, and
    * with whatever kept a cluster from being begun or entered. After a restart without a quorum it
-   * resolves nevertheless, so that the node can be looked at and recovered.
+   * resolves nevertheless, so that the node can be looked at and recovered; so it does when this
+   * node is no manager any more and has not heard of it yet.
    */
   async start(): Promise<void> {
     try {
@@ -98,7 +99,14 @@ export class Manager implements ManagerApi {
       await consensus.start();
       await this.#serving(consensus);
     } catch (error) {
+      if (this.#init.mode.type === 'restart' && isSwarmError(error, 'SWM_PERMISSION_DENIED')) {
+        const details = { err: errorMessage(error) };
+        this.#components.logger.warn(details, 'this node is no manager any more');
+        return;
+      }
       await this.stop();
+      // Its log is of no use: the next start enters anew, if this node is to be a manager.
+      if (isSwarmError(error, 'SWM_NOT_MANAGER')) await removeManagerState(this.#init.stateDir);
       throw error;
     }
   }
@@ -189,6 +197,7 @@ export class Manager implements ManagerApi {
       nodeId: securityConfig.identity.nodeId,
       addr,
       onFailure: (err) => logger.error({ err }, 'this manager cannot go on'),
+      onRemoved: () => this.#init.onRemoved?.(),
     };
     const components = {
       clock,

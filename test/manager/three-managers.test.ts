@@ -199,6 +199,16 @@ test('a demoted manager cannot come back with its old certificate', async (t) =>
     code: 'SWM_PERMISSION_DENIED',
   });
   assert.equal(leader.manager.members().length, 2);
+
+  // A daemon that restarts at this moment must come up, to hear that it is a worker now.
+  const inert = await startNode(t, first, { type: 'restart' });
+  assert.equal(inert.manager.leader(), undefined);
+  await inert.manager.stop();
+
+  await setDesiredRole(leader, idOf(first), NodeRole.MANAGER);
+  await eventually(() => assert.equal(nodeIn(leader, idOf(first)).role, NodeRole.MANAGER));
+  const again = await startNode(t, first, { type: 'restart' });
+  await again.manager.control.createService(serviceSpec('web'));
 });
 
 test('a manager leaves, and its node can be removed then', async (t) => {
