@@ -7,6 +7,7 @@
  * the heartbeat it answers, not even when a caller repeats a context.
  */
 
+import { decodeNumbers, encodeNumbers } from './numbers.ts';
 import { committedIndex, type JointConfig } from './quorum/joint.ts';
 import type { Message } from './types.ts';
 
@@ -53,18 +54,11 @@ export class ReadOnly {
   }
 }
 
-/** 8 bytes, little endian. */
 export function encodePosition(position: number): Uint8Array {
-  const bytes = new Uint8Array(8);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(position), true);
-  return bytes;
+  return encodeNumbers(position);
 }
 
 /** 0 for what is no position: it confirms nothing. */
 export function decodePosition(context: Uint8Array | undefined): number {
-  if (context === undefined || context.length !== 8) return 0;
-  const view = new DataView(context.buffer, context.byteOffset, 8);
-  const position = Number(view.getBigUint64(0, true));
-  return Number.isSafeInteger(position) ? position : 0;
+  return decodeNumbers(context, 1)?.[0] ?? 0;
 }

@@ -61,15 +61,23 @@ function leaveSlowPath(r: Raft, m: Message, progress: Progress): void {
       progress.inflights.freeUpTo(m.index);
       break;
     case 'StateSnapshot':
-      // Whatever snapshot it got, and from whomever: all that counts is that the log can take over.
-      if (progress.match + 1 < r.log.firstIndex()) return;
-      r.logger.debug(
-        `${r.name} recovered from needing snapshot, resumed sending replication messages ` +
-          `to ${hex(m.from)} [${progress.describe()}]`,
-      );
-      progress.becomeProbe();
-      progress.becomeReplicate();
+      leaveSnapshot(r, m, progress);
       break;
+  }
+}
+
+/** Whatever snapshot it got, and from whomever: all that counts is whether the log can take over. */
+function leaveSnapshot(r: Raft, m: Message, progress: Progress): void {
+  if (progress.match + 1 >= r.log.firstIndex()) {
+    r.logger.debug(
+      `${r.name} recovered from needing snapshot, resumed sending replication messages ` +
+        `to ${hex(m.from)} [${progress.describe()}]`,
+    );
+    progress.becomeProbe();
+    progress.becomeReplicate();
+  } else if (progress.match >= progress.pendingSnapshot) {
+    // It has what the snapshot has, but the log was compacted meanwhile: it needs another one.
+    progress.becomeProbe();
   }
 }
 

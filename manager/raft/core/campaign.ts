@@ -42,7 +42,7 @@ export function ownCampaignKind(r: Raft): CampaignKind {
 }
 
 /** Reads the committed entries that are not applied page by page: there may be very many. */
-function hasUnappliedConfChange(r: Raft): boolean {
+export function hasUnappliedConfChange(r: Raft): boolean {
   const { applied, committed, maxApplyingSize } = r.log;
   return r.log.scan(applied + 1, committed + 1, maxApplyingSize, (page) => page.some(isConfChange));
 }

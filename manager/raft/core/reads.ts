@@ -10,14 +10,10 @@ import { broadcastHeartbeat, committedInTerm } from './replicate.ts';
 
 /** A request at the leader. */
 export function onReadIndex(r: Raft, m: Message): void {
-  if (r.tracker.isSingleton()) {
-    answer(r, m, r.log.committed);
-  } else if (!committedInTerm(r)) {
-    // A new leader has all committed entries, but does not know yet which of them are committed.
-    r.readsBeforeCommit.push(m);
-  } else {
-    confirm(r, m);
-  }
+  // A new leader has all committed entries, but does not know yet which of them are committed. That goes
+  // for a node alone as well: after a restart its commit index may be an older one.
+  if (committedInTerm(r)) confirm(r, m);
+  else r.readsBeforeCommit.push(m);
 }
 
 /** The first entry of the term was committed. */
@@ -29,7 +25,7 @@ export function releaseReads(r: Raft): void {
 }
 
 function confirm(r: Raft, m: Message): void {
-  if (r.settings.readOnlyOption === 'lease-based') {
+  if (r.settings.readOnlyOption === 'lease-based' || r.tracker.isSingleton()) {
     answer(r, m, r.log.committed);
     return;
   }

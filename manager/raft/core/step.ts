@@ -9,7 +9,7 @@ import { onStorageAppended, onStorageApplied, snapshotApplied } from './stable.t
 import { stepCandidate } from './step-candidate.ts';
 import { stepFollower } from './step-follower.ts';
 import { stepLeader } from './step-leader.ts';
-import { isVoteWithheld, onVoteRequest, reject } from './vote.ts';
+import { isVoteWithheld, learnCommit, onVoteRequest, reject } from './vote.ts';
 
 /** Throws ErrProposalDropped for proposals; nothing else that a message can cause, but RaftFault. */
 export function step(r: Raft, m: Message): void {
@@ -20,6 +20,7 @@ export function step(r: Raft, m: Message): void {
     onLowerTerm(r, m);
     return;
   }
+  if (m.reject && isVoteResponse(m)) learnCommit(r, m);
   switch (m.type) {
     case MessageType.Hup:
       hup(r, ownCampaignKind(r));
@@ -69,6 +70,10 @@ function enterTermOf(r: Raft, m: Message): boolean {
   );
   becomeFollower(r, m.term, isFromLeader(m) ? m.from : NONE);
   return true;
+}
+
+function isVoteResponse(m: Message): boolean {
+  return m.type === MessageType.VoteResp || m.type === MessageType.PreVoteResp;
 }
 
 function isFromLeader(m: Message): boolean {

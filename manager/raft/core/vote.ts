@@ -1,9 +1,11 @@
 /** Whether to vote for somebody else (Raft 5.2, 5.4.1). */
 
 import { voteResponseType } from '../message.ts';
+import { decodeNumbers, encodeNumbers } from '../numbers.ts';
 import { type Message, MessageType, NONE } from '../types.ts';
-import { isTransferContext } from './campaign.ts';
+import { hasUnappliedConfChange, isCampaigning, isTransferContext } from './campaign.ts';
 import { hex, type Raft } from './raft.ts';
+import { becomeFollower } from './roles.ts';
 
 /**
  * A node that hears from a leader does not help to depose it (Raft thesis 4.2.3): within the election
@@ -43,10 +45,33 @@ export function onVoteRequest(r: Raft, m: Message): void {
   r.vote = m.from;
 }
 
-/** The answer has the own term: it tells a candidate that is behind. */
+/**
+ * The answer has the own term: it tells a candidate that is behind. And it says what is committed here,
+ * for a candidate that has that entry without knowing it to be committed. Else a cluster could lock up:
+ * a leader that commits its own removal or demotion and steps down at once may be the only one to know.
+ * Those that are left then campaign in the old configuration, where they need the votes of nodes that
+ * have longer logs but, being out of the new configuration, cannot campaign themselves.
+ */
 export function reject(r: Raft, m: Message): void {
   r.logger.info(describe(r, 'rejected', m));
-  r.send({ type: voteResponseType(m.type), to: m.from, term: r.term, reject: true });
+  const { committed } = r.log;
+  r.send({
+    type: voteResponseType(m.type),
+    to: m.from,
+    term: r.term,
+    reject: true,
+    context: encodeNumbers(committed, r.log.termOrZero(committed)),
+  });
+}
+
+/**
+ * What was committed there is committed everywhere, and so is everything before it. A campaign ends if
+ * the configuration it is about turns out to be an old one.
+ */
+export function learnCommit(r: Raft, m: Message): void {
+  const [index = 0, term = 0] = decodeNumbers(m.context, 2) ?? [];
+  if (term === 0 || r.isLeader || !r.log.maybeCommit(term, index)) return;
+  if (isCampaigning(r) && hasUnappliedConfChange(r)) becomeFollower(r, r.term, NONE);
 }
 
 function describe(r: Raft, verb: 'cast' | 'rejected' | 'ignored', m: Message): string {
