@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Commit } from '../../../manager/store/types.ts';
 import { TaskState } from '../../../proto/gen/swarm/types.ts';
 import { localStore } from '../../support/local-store.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 import { named, task } from './objects.ts';
 
 const ids = (objects: Iterable<{ id: string }>) => Array.from(objects, ({ id }) => id).sort();
@@ -227,7 +228,7 @@ test('losing leadership voids what was proposed, once for each caller', async ()
 });
 
 test('a transaction has limits, a batch does not', async () => {
-  const { store, proposer } = localStore();
+  const { store, proposer } = localStore(new VirtualClock());
   const many = Array.from({ length: 1000 }, (_, i) => `t${i}`);
   await assert.rejects(
     store.update((tx) => {
