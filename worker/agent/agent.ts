@@ -16,6 +16,7 @@ import { ContainerController } from './container/container-controller.ts';
 import { ImagePuller } from './container/image-puller.ts';
 import { sweepContainers } from './container/sweep.ts';
 import type { Controller } from './controller.ts';
+import { LogPublisher } from './log-publisher.ts';
 import { Remotes } from './remotes.ts';
 import { Reporter } from './reporter.ts';
 import { runSession, type SessionHandlers } from './session.ts';
@@ -54,6 +55,7 @@ export class Agent implements AgentApi {
   readonly #remotes: Remotes;
   readonly #reporter: Reporter;
   readonly #worker: Worker;
+  readonly #logs: LogPublisher;
   readonly #puller: ImagePuller;
   readonly #stopping = new AbortController();
   readonly #listeners = new Set<(state: SessionState) => void>();
@@ -84,6 +86,10 @@ export class Agent implements AgentApi {
       report: (taskId, status) => this.#reporter.add(taskId, status),
       sweep: (keep) => sweepContainers({ engine, logger }, keep),
     });
+    this.#logs = new LogPublisher(
+      { engine, tasks: this.#worker, clock, logger },
+      { nodeId: init.nodeId },
+    );
     this.attacher = new Attacher({
       clock,
       logger,
@@ -168,7 +174,7 @@ export class Agent implements AgentApi {
       },
       onAssignments: (message) => this.#worker.apply(message),
       reportStatuses: (send, ending) => this.#reporter.run(send, ending),
-      beside: [],
+      beside: [(line, ending) => this.#logs.run(line, ending)],
     };
     const init = { description: this.#description, previousSessionId: this.#sessionId };
     try {

@@ -1,4 +1,9 @@
-import type { ChannelCredentials, ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
+import type {
+  ChannelCredentials,
+  ClientUnaryCall,
+  ClientWritableStream,
+  ServiceError,
+} from '@grpc/grpc-js';
 import { fromServiceError } from '../../common/grpc-errors.ts';
 import { readStream } from '../../common/grpc-stream.ts';
 import { DispatcherClient, ResourceAllocatorClient } from '../../proto/gen/swarm/dispatcher.ts';
@@ -69,7 +74,10 @@ function publish(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const cancel = () => call.cancel();
+    let end = () => {};
+    const ended = new Promise<void>((settle) => (end = settle));
     const call = client.publishLogs((error) => {
+      end();
       signal.removeEventListener('abort', cancel);
       if (error) reject(signal.aborted ? signal.reason : fromServiceError(error));
       else resolve();
@@ -77,11 +85,15 @@ function publish(
     signal.addEventListener('abort', cancel, { once: true });
     const send = async () => {
       for await (const message of messages) {
-        if (!call.write(message)) await new Promise((ready) => call.once('drain', ready));
+        if (!call.write(message)) await Promise.race([drained(call), ended]);
       }
       call.end();
     };
     // The failure that counts is the one of the call: cancelling it rejects above.
     send().catch(() => call.cancel());
   });
+}
+
+function drained(call: ClientWritableStream<PublishLogsMessage>): Promise<void> {
+  return new Promise((resolve) => call.once('drain', () => resolve()));
 }

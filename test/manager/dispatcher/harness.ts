@@ -60,11 +60,16 @@ export class Reader<T> {
   readonly messages: T[] = [];
   readonly stop = new AbortController();
   error: unknown;
+  ended = false;
 
   constructor(open: (signal: AbortSignal) => AsyncIterable<T>) {
-    this.#read(open(this.stop.signal)).catch((error) => {
-      this.error = error;
-    });
+    this.#read(open(this.stop.signal))
+      .catch((error) => {
+        this.error = error;
+      })
+      .finally(() => {
+        this.ended = true;
+      });
   }
 
   get last(): T {

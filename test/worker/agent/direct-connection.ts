@@ -1,5 +1,6 @@
 import { SwarmError } from '../../../common/errors.ts';
 import type { Caller, Dispatcher } from '../../../manager/dispatcher/dispatcher.ts';
+import type { LogBroker } from '../../../manager/logbroker/log-broker.ts';
 import type { ManagerConnection } from '../../../worker/agent/connection.ts';
 
 /** Calls the dispatcher in the same process; `fail` cuts the line. */
@@ -7,6 +8,7 @@ export function directConnection(
   dispatcher: () => Dispatcher,
   caller: Caller,
   cut: AbortSignal,
+  broker: () => LogBroker,
 ): ManagerConnection {
   const line = (signal: AbortSignal) => {
     if (cut.aborted) throw new SwarmError('SWM_UNAVAILABLE', 'the line is cut');
@@ -36,11 +38,11 @@ export function directConnection(
     },
     attachNetwork: none,
     detachNetwork: none,
-    publishLogs: none,
     async *listenSubscriptions(signal) {
-      await new Promise((_, reject) => {
-        line(signal).addEventListener('abort', () => reject(signal.reason), { once: true });
-      });
+      yield* broker().listen(caller.nodeId, line(signal));
+    },
+    async publishLogs(messages) {
+      await broker().publish(caller.nodeId, messages);
     },
     close: () => undefined,
   };

@@ -6,6 +6,8 @@ import type {
   EngineApi,
   EngineEvent,
   ImageDetail,
+  LogLine,
+  LogOptions,
   TaskContainerOptions,
 } from '../../../worker/engine/types.ts';
 
@@ -38,6 +40,8 @@ export class FakeEngine {
   readonly pulls: string[] = [];
   images: Record<string, FakeImage> = {};
   startError: Error | undefined;
+  readonly #logs = new Map<string, LogLine[]>();
+  readonly #logged = new Set<() => void>();
   readonly #listeners = new Set<(event: EngineEvent) => void>();
   readonly #waiters = new Set<() => void>();
   #next = 1;
@@ -50,6 +54,7 @@ export class FakeEngine {
       stopContainer: async (id, options) => this.#stop(id, options?.timeout),
       remove: async (id) => this.#remove(id),
       wait: (id, _condition, signal) => this.#wait(id, signal),
+      logs: (id, options) => this.#readLogs(id, options),
       list: () => [...this.containers.values()],
       get: (id) => this.#get(id),
       onEvent: (listener) => {
@@ -72,6 +77,47 @@ export class FakeEngine {
     const container = this.#of(taskId);
     this.#set(container, { health });
     this.#emit(container, `health_status: ${health}`);
+  }
+
+  print(taskId: string, text: string, stream: LogLine['stream'] = 'stdout'): void {
+    const lines = this.#logs.get(taskId) ?? [];
+    this.#logs.set(taskId, lines);
+    const second = `${lines.length}`.padStart(2, '0');
+    lines.push({
+      stream,
+      time: `2026-01-01T00:00:${second}.123456789Z`,
+      data: Buffer.from(`${text}\n`),
+    });
+    for (const wake of [...this.#logged]) wake();
+  }
+
+  async *#readLogs(id: string, options: LogOptions): AsyncGenerator<LogLine> {
+    const { taskId } = this.#get(id);
+    const wanted = ({ stream, time }: LogLine) =>
+      (stream === 'stdout' ? options.stdout : options.stderr) &&
+      (options.since === undefined || Date.parse(time) >= options.since);
+    const all = () => this.#logs.get(taskId) ?? [];
+    const first = all().filter(wanted);
+    yield* options.tail === undefined
+      ? first
+      : first.slice(first.length - Math.min(first.length, options.tail));
+    for (let seen = all().length; options.follow && !options.signal?.aborted; ) {
+      const fresh = all().slice(seen);
+      seen = all().length;
+      yield* fresh.filter(wanted);
+      if (fresh.length === 0) await this.#nextLine(options.signal);
+    }
+  }
+
+  #nextLine(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#logged.delete(wake);
+        resolve();
+      };
+      this.#logged.add(wake);
+      signal?.addEventListener('abort', wake, { once: true });
+    });
   }
 
   #images(): EngineApi['images'] {
@@ -122,6 +168,7 @@ export class FakeEngine {
       ports: [],
       taskId: task.taskId,
     });
+    this.#emit(this.#get(id), 'create');
     return { id, warnings: [] };
   }
 

@@ -1,5 +1,6 @@
 import { silentLogger } from '../../../common/logger.ts';
 import { Dispatcher } from '../../../manager/dispatcher/dispatcher.ts';
+import { LogBroker } from '../../../manager/logbroker/log-broker.ts';
 import { NodeDescription, type TaskState } from '../../../proto/gen/swarm/types.ts';
 import { Agent } from '../../../worker/agent/agent.ts';
 import { type Harness, harness } from '../../manager/dispatcher/harness.ts';
@@ -19,11 +20,14 @@ export class AgentWorld {
   drain: () => Promise<void> = async () => undefined;
   agent: Agent;
   dispatcher: Dispatcher;
+  readonly broker: LogBroker;
   #cut = new AbortController();
 
   private constructor(manager: Harness) {
     this.manager = manager;
     this.dispatcher = manager.dispatcher;
+    const { store } = manager;
+    this.broker = new LogBroker({ store, random: seededRandom(4), logger: silentLogger });
     this.agent = this.#newAgent();
   }
 
@@ -31,6 +35,7 @@ export class AgentWorld {
     const world = new AgentWorld(await harness([node('n1')]));
     world.engine.images = { busybox: { local: true } };
     await world.dispatcher.start();
+    await world.broker.start();
     await world.agent.start();
     await world.run(50);
     return world;
@@ -91,7 +96,13 @@ export class AgentWorld {
             await this.drain();
           },
         },
-        dial: () => directConnection(() => this.dispatcher, caller, this.#cut.signal),
+        dial: () =>
+          directConnection(
+            () => this.dispatcher,
+            caller,
+            this.#cut.signal,
+            () => this.broker,
+          ),
         db: this.db,
         clock,
         random: seededRandom(3),
