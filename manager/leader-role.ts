@@ -5,6 +5,7 @@ import { CertificateAuthority } from './ca/index.ts';
 import { type ClusterSetup, setUpCluster } from './cluster-setup.ts';
 import type { Consensus } from './consensus/index.ts';
 import { Dispatcher } from './dispatcher/dispatcher.ts';
+import { LogBroker } from './logbroker/log-broker.ts';
 import type { ManagerComponents } from './manager-init.ts';
 import { ManagerStatusKeeper } from './manager-status.ts';
 import { Orchestrator } from './orchestrator/orchestrator.ts';
@@ -29,6 +30,7 @@ export interface LeaderRoleInit {
 export class LeaderRole implements Startable {
   readonly dispatcher: Dispatcher;
   readonly authority: CertificateAuthority;
+  readonly logBroker: LogBroker;
   readonly #components: LeaderRoleComponents;
   readonly #init: LeaderRoleInit;
   readonly #parts: readonly [name: string, part: Startable][];
@@ -45,8 +47,10 @@ export class LeaderRole implements Startable {
     this.authority = new CertificateAuthority(named('ca'), { clusterId });
     const { consensus: membership } = components;
     this.dispatcher = new Dispatcher({ ...named('dispatcher'), membership }, { nodeId });
+    this.logBroker = new LogBroker(named('logs'));
     this.#parts = [
       ['dispatcher', this.dispatcher],
+      ['log-broker', this.logBroker],
       ['allocator', new Allocator(named('allocator'))],
       ['orchestrator', new Orchestrator(named('orchestrator'))],
       ['task-reaper', new TaskReaper(named('reaper'))],

@@ -2,6 +2,7 @@ import { SwarmError } from '../common/errors.ts';
 import { CAService, NodeCAService } from '../proto/gen/swarm/ca.ts';
 import { ControlService } from '../proto/gen/swarm/control.ts';
 import { DispatcherService, ResourceAllocatorService } from '../proto/gen/swarm/dispatcher.ts';
+import { LogBrokerService, LogsService } from '../proto/gen/swarm/logs.ts';
 import { RaftMembershipServiceService, RaftService } from '../proto/gen/swarm/raft.ts';
 import { NodeRole } from '../proto/gen/swarm/types.ts';
 import { type Caller, callerOf, caService, nodeCaService } from './ca/index.ts';
@@ -14,6 +15,7 @@ import { type ControlContext, controlService, resourceAllocatorService } from '.
 import { dispatcherService } from './dispatcher/service.ts';
 import { type LeaderProxyComponents, leaderProxy } from './leader-proxy.ts';
 import type { LeaderRole } from './leader-role.ts';
+import { logBrokerService, logsService } from './logbroker/service.ts';
 import type { ManagerComponents } from './manager-init.ts';
 import type { RpcServer } from './rpc-server.ts';
 import type { Store } from './store/types.ts';
@@ -64,6 +66,11 @@ export function addManagerServices(components: ManagerServicesComponents): void 
   server.add(NodeCAService, leaderProxy(components, NodeCAService, nodeCaService(authority)));
   const dispatcher = dispatcherService({ dispatcher: () => leading().dispatcher, callerOf });
   server.add(DispatcherService, leaderProxy(components, DispatcherService, dispatcher));
+  const broker = () => leading().logBroker;
+  const logBroker = logBrokerService({ broker, callerOf });
+  server.add(LogBrokerService, leaderProxy(components, LogBrokerService, logBroker));
+  // For the other managers, which ask the leader themselves.
+  server.add(LogsService, logsService({ broker }));
   const attachments = resourceAllocatorService(() => components.controlContext);
   server.add(
     ResourceAllocatorService,

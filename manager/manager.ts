@@ -1,7 +1,13 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
-import type { LogMessage, SubscribeLogsRequest } from '../proto/gen/swarm/logs.ts';
+import { readStream } from '../common/grpc-stream.ts';
+import {
+  type LogMessage,
+  LogsService,
+  type SubscribeLogsMessage,
+  type SubscribeLogsRequest,
+} from '../proto/gen/swarm/logs.ts';
 import { RaftMembershipServiceService as MembershipService } from '../proto/gen/swarm/raft.ts';
 import { NodeRole } from '../proto/gen/swarm/types.ts';
 import { authorizationInterceptor, KeyFile } from './ca/index.ts';
@@ -138,12 +144,13 @@ export class Manager implements ManagerApi {
     return this.#store.subscribe(listener);
   }
 
-  // biome-ignore lint/correctness/useYield: until there is a log broker to ask.
   async *subscribeLogs(
-    _request: SubscribeLogsRequest,
-    _signal: AbortSignal,
+    request: SubscribeLogsRequest,
+    signal: AbortSignal,
   ): AsyncGenerator<LogMessage> {
-    throw new SwarmError('SWM_NOT_IMPLEMENTED', 'logs of services are not supported yet');
+    const ending = AbortSignal.any([signal, this.#closing.signal]);
+    await waitForLeader(this.#running(), LEADER_WAIT_MS, ending);
+    for await (const { messages } of await this.#logSource(request, ending)) yield* messages;
   }
 
   /** '' while managers are not locked, as they never are so far. */
@@ -168,6 +175,26 @@ export class Manager implements ManagerApi {
   /** The state of the Raft core, for people. */
   describe(): string {
     return this.#running().describe();
+  }
+
+  async #logSource(
+    request: SubscribeLogsRequest,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<SubscribeLogsMessage>> {
+    if (this.isLeader) {
+      await this.#leadership.started(signal);
+      const broker = this.#leadership.role?.logBroker;
+      if (broker) return broker.subscribe(request, signal);
+    }
+    const { path, requestSerialize, responseDeserialize } = LogsService.subscribeLogs;
+    const client = this.#leaderLink.client();
+    const call = client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+    );
+    return readStream(call, signal);
   }
 
   async #askToLeave(): Promise<void> {

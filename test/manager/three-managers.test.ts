@@ -5,6 +5,12 @@ import { removeManagerState } from '../../manager/index.ts';
 import { callUnary } from '../../manager/rpc.ts';
 import { ControlService } from '../../proto/gen/swarm/control.ts';
 import { DispatcherService } from '../../proto/gen/swarm/dispatcher.ts';
+import {
+  LogBrokerClient,
+  PublishLogsMessage,
+  SubscribeLogsRequest,
+  type SubscriptionMessage,
+} from '../../proto/gen/swarm/logs.ts';
 import type { Node } from '../../proto/gen/swarm/objects.ts';
 import { NodeSpec } from '../../proto/gen/swarm/specs.ts';
 import { NodeRole, Reachability } from '../../proto/gen/swarm/types.ts';
@@ -111,6 +117,42 @@ test('three managers', async (t) => {
       callUnary(client, ControlService.removeService, { id: 'x' }, { timeoutMs: 5_000 }),
       { code: 'SWM_PERMISSION_DENIED' },
     );
+  });
+
+  await t.test('logs come through any manager', async (t) => {
+    const [follower] = followers;
+    const worker = await enrolNode(t, leader, (await joinTokens(leader)).worker);
+    const { nodeId } = worker.securityConfig.identity;
+    const service = await leader.manager.control.createService(serviceSpec('logging'));
+    const taskId = await eventually(() => {
+      const [task] = leader.manager.readLocal((tx) => tx.find('task', { serviceId: service.id }));
+      assert(task);
+      return task.id;
+    });
+    const credentials = worker.securityConfig.clientCredentials(NodeRole.MANAGER);
+    const agent = new LogBrokerClient(followers[1].addr, credentials);
+    t.after(() => agent.close());
+    const subscriptions = agent.listenSubscriptions({});
+    subscriptions.on('error', () => undefined);
+    const selector = { serviceIds: [], nodeIds: [nodeId], taskIds: [taskId] };
+    const request = SubscribeLogsRequest.fromPartial({ selector, options: { follow: true } });
+    const ending = new AbortController();
+    const lines = follower.manager.subscribeLogs(request, ending.signal);
+    const firstLine = lines.next();
+    const { id } = await new Promise<SubscriptionMessage>((resolve) =>
+      subscriptions.once('data', resolve),
+    );
+    const publishing = agent.publishLogs(() => undefined);
+    publishing.on('error', () => undefined);
+    const context = { nodeId, taskId, serviceId: service.id };
+    const messages = [{ context, data: Buffer.from('hello') }];
+    publishing.write(PublishLogsMessage.fromPartial({ subscriptionId: id, messages }));
+    assert.equal((await firstLine).value?.data.toString(), 'hello');
+    ending.abort();
+    await assert.rejects(lines.next());
+    subscriptions.cancel();
+    publishing.cancel();
+    await leader.manager.control.removeService(service.id);
   });
 
   await t.test('when the leader stops the others go on, and it comes back', async (t) => {
