@@ -1,9 +1,18 @@
+export {
+  describeUsage,
+  type NetworkUsage,
+  type SubnetUsage,
+  type UsedAddress,
+  type WaitingTask,
+} from './allocator/usage.ts';
 export { parseJoinToken, SecurityConfig, type SecurityConfigComponents } from './ca/index.ts';
 export type { MemberStatus } from './consensus/types.ts';
 export { PREDEFINED_LABEL } from './control/validate-network.ts';
 export { Manager, removeManagerState } from './manager.ts';
 export type { ManagerComponents, ManagerInit, ManagerMode } from './manager-init.ts';
 export { isDirty } from './orchestrator/dirty.ts';
+export { explainPlacement } from './scheduler/explain.ts';
+export type { Explanation } from './scheduler/schedule.ts';
 export { resolveObject } from './store/resolve.ts';
 export { taskName } from './store/task-name.ts';
 export type { Commit, Kind, ObjectTypes, ReadTx, Selector, StoreChange } from './store/types.ts';
