@@ -134,6 +134,7 @@ export class NetDriver implements NetDriverApi {
     this.#unsubscribe = this.#components.gossip.subscribe((networkId, changes) =>
       this.#onRows(networkId, changes),
     );
+    await this.#wiring.start();
     this.#firewall.hold();
     await this.#networks.start(networksIn(running));
     for (const state of running) await this.#adopt(state);
@@ -366,9 +367,7 @@ export class NetDriver implements NetDriverApi {
   #stateOf(sandbox: Sandbox): SandboxState {
     const path = this.#components.kernel.netnsPath(sandbox.netns);
     const isOnHost = sandbox.config.mode === 'host';
-    const host = isOnHost
-      ? this.#hostResolvConf.read()
-      : this.#hostResolvConf.readForContainers();
+    const host = isOnHost ? this.#hostResolvConf.read() : this.#hostResolvConf.readForContainers();
     return sandbox.state(host, path);
   }
 

@@ -23,6 +23,8 @@ export interface BridgeEndpointRequest {
   readonly mac: string;
   readonly netns: Netns;
   readonly ifname: string;
+  /** Every other endpoint may talk to it, also where endpoints may not talk to each other. */
+  readonly open?: boolean;
 }
 
 export interface BridgeEndpoint {
@@ -67,7 +69,7 @@ export class Bridges {
             name: hostVeth(request.endpointId),
             master: device,
             mtu: mtuOf(network),
-            isolated: network.options[ICC_OPTION] === 'false',
+            isolated: network.options[ICC_OPTION] === 'false' && !request.open,
             peer: { name: request.ifname, netns: request.netns, mac: endpoint.mac },
           },
         ]);

@@ -1,11 +1,12 @@
 import { renderRemoval } from '../kernel/ruleset.ts';
 import { TableWriter } from '../kernel/table-writer.ts';
-import { HOST, type Kernel } from '../kernel/types.ts';
+import { HOST, type Kernel, type Link } from '../kernel/types.ts';
 import { TABLE } from '../names.ts';
 import { type HostBridge, type HostPort, hostRuleset } from './host-rules.ts';
 
 /** Settings of the host's namespace that every network of ours needs. */
 const HOST_SYSCTLS = { 'net.ipv4.ip_forward': '1' } as const;
+const BRIDGE_SYSCTLS = { 'net.bridge.bridge-nf-call-iptables': '0' } as const;
 
 /** Keeps the host's table equal to what bridges, published ports and ingress ask for. */
 export class HostFirewall {
@@ -36,8 +37,8 @@ export class HostFirewall {
   }
 
   addBridge(bridge: HostBridge): Promise<void> {
-    this.#kernel.setSysctls(HOST, HOST_SYSCTLS);
     this.#bridges.set(bridge.device, bridge);
+    this.#setSysctls();
     return this.#write();
   }
 
@@ -53,6 +54,18 @@ export class HostFirewall {
     if (old.length === 0 && ports.length === 0) return;
     await this.#write();
     if (!this.#held) await this.#forgetFlows(old, ports);
+  }
+
+  /**
+   * With br_netfilter on, a packet that a container sends to a published port is switched inside its
+   * bridge, past the rules that keep containers apart. Software with bridges of its own may need it
+   * on, so it is switched off only where all bridges are ours.
+   */
+  #setSysctls(): void {
+    const isOurs = ({ name }: Link) => this.#bridges.has(name);
+    const bridges = this.#kernel.links(HOST).filter((link) => link.kind === 'bridge');
+    const alone = bridges.every(isOurs);
+    this.#kernel.setSysctls(HOST, { ...HOST_SYSCTLS, ...(alone ? BRIDGE_SYSCTLS : {}) });
   }
 
   async #write(): Promise<void> {

@@ -43,7 +43,10 @@ export class IngressGate {
 
   async open(netns: Netns): Promise<void> {
     const { gateway, kernel } = this.#components;
-    const endpoint = await gateway.attach(OWNER, 'ingress-sbox', { netns, ifname: DEVICE });
+    // Open: where br_netfilter is on, a container's packet to a port of its own host is switched
+    // straight from its port of the bridge to this one.
+    const target = { netns, ifname: DEVICE, open: true };
+    const endpoint = await gateway.attach(OWNER, 'ingress-sbox', target);
     kernel.apply(netns, [{ op: 'set-route', to: '0.0.0.0/0', via: endpoint.gateway }]);
     this.#ip = ipOf(endpoint.address);
   }

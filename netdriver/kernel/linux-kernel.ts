@@ -18,6 +18,7 @@ import { openSocket, reservePort } from './sockets.ts';
 import { interfaceIndex } from './syscalls.ts';
 import {
   type FlowFilter,
+  HOST,
   isKernelError,
   type Kernel,
   type L4Protocol,
@@ -155,6 +156,17 @@ export class LinuxKernel implements Kernel {
       .split('\n')
       .filter((line) => line.startsWith('table '))
       .map((line) => line.slice('table '.length).trim());
+  }
+
+  async nftOrdersMarks(): Promise<boolean> {
+    const script = [
+      'add table ip probe',
+      'add chain ip probe c { type filter hook prerouting priority mangle; }',
+      'add rule ip probe c ct mark set @ll,64,32',
+    ].join('\n');
+    const command = ['nft', '--debug=netlink', '--check', '-f', '-'];
+    const code = await runInside(this.netnsPath(HOST), command, `${script}\n`);
+    return code.includes('byteorder');
   }
 
   async nftElements(netns: Netns, table: string, map: string) {

@@ -145,6 +145,11 @@ export interface Kernel {
   nft(netns: Netns, script: string): Promise<void>;
   /** The names of the nft tables of a namespace, as `family name`. */
   nftTables(netns: Netns): Promise<readonly string[]>;
+  /**
+   * Whether this nft turns four bytes of a packet into the machine's byte order when they become a
+   * mark. Versions differ, and the ruleset does not show it.
+   */
+  nftOrdersMarks(): Promise<boolean>;
   /** The elements of a map: the parts of each key and of its value. */
   nftElements(
     netns: Netns,

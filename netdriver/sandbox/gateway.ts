@@ -25,7 +25,7 @@ export class Gateway {
   async attach(
     owner: string,
     name: string,
-    target: { netns: Netns; ifname: string },
+    target: { netns: Netns; ifname: string; open?: boolean },
   ): Promise<BridgeEndpoint> {
     const network = await this.#components.networks.gateway();
     return this.#components.bridges.attach(network, {

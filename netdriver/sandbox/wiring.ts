@@ -4,7 +4,7 @@ import type { Random } from '../../common/random.ts';
 import { CLIENT_ADDRESS_NODES_MAX } from '../balancer/plan.ts';
 import type { Bridges } from '../bridge/bridges.ts';
 import type { PortPublisher } from '../bridge/port-publisher.ts';
-import { formatIp, ipOf, macOf } from '../ipv4.ts';
+import { ipOf, macOf } from '../ipv4.ts';
 import { TableWriter } from '../kernel/table-writer.ts';
 import { HOST, type Kernel } from '../kernel/types.ts';
 import { ingressAddresses } from '../overlay/overlay.ts';
@@ -16,7 +16,7 @@ import type { NameDirectory } from '../resolver/name-directory.ts';
 import { Resolver } from '../resolver/resolver.ts';
 import type { EndpointConfig } from '../types.ts';
 import { type Undo, undoing } from '../undo.ts';
-import { clientRouteOps } from './client-routes.ts';
+import { clientRouteOps, clientRoutesIn } from './client-routes.ts';
 import type { Gateway } from './gateway.ts';
 import type { DefaultWay, Sandbox, SandboxEndpoint } from './sandbox.ts';
 import { sandboxRuleset } from './sandbox-rules.ts';
@@ -54,9 +54,14 @@ interface Components {
 /** Connects sandboxes to networks, inside and outside of their namespaces. */
 export class Wiring {
   readonly #components: Components;
+  #ordersMarks = false;
 
   constructor(components: Components) {
     this.#components = components;
+  }
+
+  async start(): Promise<void> {
+    this.#ordersMarks = await this.#components.kernel.nftOrdersMarks();
   }
 
   create(sandbox: Sandbox): void {
@@ -160,7 +165,7 @@ export class Wiring {
     if (found) sandbox.way = { networkId: undefined, ...found };
     await this.updateWay(sandbox);
     if (sandbox.ingress) {
-      sandbox.clientRoutes = new Set(kernel.rules(sandbox.netns).map(({ mark }) => formatIp(mark)));
+      sandbox.clientRoutes = clientRoutesIn(kernel.rules(sandbox.netns));
     }
     await this.#startResolver(sandbox);
     await this.#writeRules(sandbox);
@@ -198,7 +203,10 @@ export class Wiring {
     ingress: SandboxEndpoint,
     addresses: ReadonlySet<string>,
   ): void {
-    const ops = clientRouteOps(sandbox.clientRoutes, addresses, ingress.ifname);
+    const ops = clientRouteOps(sandbox.clientRoutes, addresses, {
+      ifname: ingress.ifname,
+      ordered: this.#ordersMarks,
+    });
     this.#components.kernel.tryApply(sandbox.netns, ops.removals);
     this.#components.kernel.apply(sandbox.netns, ops.additions);
     sandbox.clientRoutes = addresses;
