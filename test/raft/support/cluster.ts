@@ -42,6 +42,7 @@ export class Cluster {
     for (const id of [...voters, ...learners]) {
       const storage = new MemberStorage();
       storage.applySnapshot({ metadata: { index: 1, term: 1, confState } });
+      storage.setHardState({ term: 1, vote: 0, commit: 1 });
       this.#add(id, storage);
     }
   }
@@ -165,8 +166,14 @@ export class Cluster {
 
   /** Readys and messages until nothing happens any more. */
   settle(): void {
+    this.settleUntil(() => false);
+  }
+
+  /** The same, or until the condition holds after a round. */
+  settleUntil(condition: () => boolean): void {
     for (let round = 0; round < 10_000; round++) {
       for (const id of this.members.keys()) this.flush(id);
+      if (condition()) return;
       const messages = this.take();
       if (messages.length === 0 && this.all.every(({ node }) => !node.hasReady())) return;
       for (const m of messages) this.deliver(m);

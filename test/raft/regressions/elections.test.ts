@@ -1,0 +1,276 @@
+/** Regressions of elections, PreVote, CheckQuorum and leadership transfer. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  ConfChangeType,
+  ErrProposalDropped,
+  type Message,
+  MessageType,
+  message,
+  StateType,
+} from '../../../manager/raft/index.ts';
+import { Cluster } from '../support/cluster.ts';
+
+const stateOf = (cluster: Cluster, id: number) => cluster.member(id).node.raft.state;
+const PRE_VOTE = { config: { preVote: true } };
+const STEADY = { config: { preVote: true, checkQuorum: true } };
+
+test('the election timeout is drawn from [E, 2E) at every change of role', () => {
+  const cluster = new Cluster();
+  const { raft } = cluster.member(1).node;
+  const drawn = new Set<number>();
+  for (let i = 0; i < 1_000; i++) {
+    raft.reset(raft.term);
+    drawn.add(raft.randomizedElectionTimeout);
+  }
+  assert.deepEqual(
+    [...drawn].sort((a, b) => a - b),
+    [10, 11, 12, 13, 14, 15, 16, 17, 18, 19],
+  );
+});
+
+test('27: nodes with and without PreVote elect a leader, whatever their terms and logs', () => {
+  const cluster = new Cluster({ configOf: (id) => ({ preVote: id !== 3 }) });
+  cluster.elect(1);
+  cluster.isolate(3);
+  cluster.propose(1, 'a');
+  cluster.settle();
+  // 3 has an old log, and without PreVote its term runs away.
+  cluster.run(100);
+  assert.ok(cluster.member(3).term > cluster.member(1).term);
+  cluster.heal();
+  cluster.isolate(1);
+  cluster.run(100);
+  assert.equal(cluster.leader.id, 2);
+  assert.deepEqual(cluster.member(3).applied, ['a']);
+});
+
+test('27: a preliminary candidate of a lower term is told so', () => {
+  const cluster = new Cluster(PRE_VOTE);
+  const { node } = cluster.member(2);
+  node.step(message({ type: MessageType.Vote, from: 1, to: 2, term: 7, index: 1, logTerm: 1 }));
+  cluster.flush(2);
+  cluster.take();
+  node.step(message({ type: MessageType.PreVote, from: 3, to: 2, term: 3, index: 1, logTerm: 1 }));
+  cluster.flush(2);
+  const [answer] = cluster.take();
+  assert.deepEqual([answer?.to, answer?.reject, answer?.term], [3, true, 7]);
+});
+
+test('28: a preliminary vote that arrives late does not count in the election', () => {
+  const cluster = new Cluster({ ...PRE_VOTE, voters: [1, 2, 3, 4, 5] });
+  const { node } = cluster.member(1);
+  node.campaign();
+  cluster.flush(1);
+  for (const m of cluster.take()) cluster.deliver(m);
+  for (const id of [2, 3, 4, 5]) cluster.flush(id);
+  const votes = cluster.take((m) => m.type === MessageType.PreVoteResp);
+  for (const m of votes.slice(0, 2)) cluster.step(m);
+  assert.equal(stateOf(cluster, 1), StateType.Candidate);
+  for (const m of votes.slice(2)) cluster.step(m);
+  // The own vote is not durable yet, and comes with the next Ready.
+  assert.equal(stateOf(cluster, 1), StateType.Candidate);
+  assert.equal(node.raft.tracker.votes.size, 0);
+});
+
+test('28: the own preliminary vote may come after the campaign began', () => {
+  const cluster = new Cluster({ config: { preVote: true, asyncStorageWrites: true } });
+  const member = cluster.member(1);
+  member.node.campaign();
+  const requests = member.process();
+  for (const m of requests) cluster.step(m);
+  for (const id of [2, 3]) cluster.flush(id);
+  for (const m of cluster.take()) cluster.step(m);
+  assert.equal(stateOf(cluster, 1), StateType.Candidate);
+  for (const m of member.runAppendThread()) cluster.step(m);
+  assert.equal(stateOf(cluster, 1), StateType.Candidate);
+  cluster.settle();
+  assert.equal(stateOf(cluster, 1), StateType.Leader);
+});
+
+test('PreVote: an isolated node comes back without disturbing the leader', () => {
+  const cluster = new Cluster(PRE_VOTE);
+  cluster.elect(1);
+  const { term } = cluster.member(1);
+  cluster.isolate(3);
+  cluster.run(100);
+  cluster.heal();
+  cluster.run(30);
+  assert.equal(cluster.leader.id, 1);
+  assert.equal(cluster.leader.term, term);
+});
+
+test('37: with CheckQuorum a node with a higher term can only make the leader step down', () => {
+  const cluster = new Cluster({ config: { checkQuorum: true } });
+  cluster.elect(1);
+  cluster.isolate(3);
+  cluster.run(60);
+  const { term } = cluster.member(3);
+  assert.ok(term > cluster.member(1).term);
+  cluster.heal();
+  cluster.tick(1);
+  cluster.settle();
+  assert.equal(cluster.member(1).isLeader, false, 'released by the answer of the higher term');
+  cluster.run(60);
+  assert.ok(cluster.leader.term >= term);
+  cluster.propose(cluster.leader.id, 'x');
+  cluster.settle();
+  for (const { applied } of cluster.all) assert.deepEqual(applied, ['x']);
+});
+
+test('37: a node of a lower term can win, if its log is up to date', () => {
+  const cluster = new Cluster();
+  cluster.elect(1);
+  cluster.isolate(3);
+  for (let i = 0; i < 3; i++) cluster.member(3).node.campaign();
+  cluster.flush(3);
+  cluster.take();
+  cluster.heal();
+  cluster.isolate(1);
+  cluster.run(60);
+  assert.ok([2, 3].includes(cluster.leader.id));
+});
+
+test('a leader without a quorum gives up, with CheckQuorum only', () => {
+  for (const checkQuorum of [true, false]) {
+    const cluster = new Cluster({ config: { checkQuorum } });
+    cluster.elect(1);
+    cluster.isolate(1);
+    cluster.tick(1, 20);
+    assert.equal(cluster.member(1).isLeader, !checkQuorum);
+  }
+});
+
+test('a follower that hears from its leader does not vote for another', () => {
+  const cluster = new Cluster({ config: { checkQuorum: true } });
+  cluster.elect(1);
+  const { term } = cluster.member(1);
+  cluster.member(3).node.campaign();
+  cluster.settle();
+  assert.equal(cluster.member(2).term, term, 'not even the term is taken over');
+  assert.equal(cluster.member(1).isLeader, true);
+});
+
+test('34: a transfer waits until the transferee has everything', () => {
+  const cluster = new Cluster();
+  const { node } = cluster.elect(1);
+  cluster.isolate(3);
+  cluster.propose(1, 'a', 'b');
+  cluster.settle();
+  cluster.heal();
+  node.transferLeader(3);
+  assert.equal(node.status().leadTransferee, 3);
+  assert.throws(() => cluster.propose(1, 'c'), ErrProposalDropped);
+  cluster.run(3);
+  assert.equal(cluster.leader.id, 3);
+});
+
+test('34: a transfer to a node that needs a snapshot', () => {
+  const cluster = new Cluster();
+  const { node } = cluster.elect(1);
+  cluster.isolate(3);
+  cluster.propose(1, 'a', 'b');
+  cluster.settle();
+  cluster.member(1).compact();
+  cluster.heal();
+  node.transferLeader(3);
+  cluster.run(3);
+  assert.equal(cluster.leader.id, 3);
+});
+
+test('34: a transfer that takes an election timeout is given up', () => {
+  const cluster = new Cluster();
+  const { node } = cluster.elect(1);
+  cluster.isolate(3);
+  node.transferLeader(3);
+  cluster.tick(1, 9);
+  assert.equal(node.status().leadTransferee, 3);
+  cluster.tick(1);
+  assert.equal(node.status().leadTransferee, 0);
+  cluster.propose(1, 'goes on');
+  cluster.settle();
+  assert.deepEqual(cluster.member(2).applied, ['goes on']);
+});
+
+test('34: a higher term, the removal and the demotion of the transferee end a transfer', () => {
+  const ends: readonly ((cluster: Cluster) => void)[] = [
+    (cluster) => {
+      const { term } = cluster.member(1);
+      cluster.step(message({ type: MessageType.Vote, from: 2, to: 1, term: term + 1 }));
+    },
+    (cluster) =>
+      cluster.member(1).node.applyConfChange({ type: ConfChangeType.RemoveNode, nodeId: 3 }),
+    (cluster) =>
+      cluster.member(1).node.applyConfChange({ type: ConfChangeType.AddLearnerNode, nodeId: 3 }),
+  ];
+  for (const end of ends) {
+    const cluster = new Cluster();
+    const { node } = cluster.elect(1);
+    cluster.isolate(3);
+    node.transferLeader(3);
+    assert.equal(node.status().leadTransferee, 3);
+    end(cluster);
+    assert.equal(node.status().leadTransferee, 0);
+  }
+});
+
+test('34: a second transfer replaces the first, the same one again changes nothing', () => {
+  const cluster = new Cluster();
+  const { node } = cluster.elect(1);
+  cluster.isolate(3);
+  node.transferLeader(3);
+  node.raft.electionElapsed = 5;
+  node.transferLeader(3);
+  assert.equal(node.raft.electionElapsed, 5);
+  node.transferLeader(2);
+  cluster.settle();
+  assert.equal(cluster.leader.id, 2);
+});
+
+test('34: back and forth, to itself, to nobody, and asked at a follower', () => {
+  const cluster = new Cluster(STEADY);
+  cluster.elect(1);
+  for (const to of [2, 1, 3, 1]) {
+    cluster.leader.node.transferLeader(to);
+    cluster.settle();
+    assert.equal(cluster.leader.id, to);
+  }
+  for (const to of [1, 9]) {
+    cluster.member(1).node.transferLeader(to);
+    cluster.settle();
+    assert.equal(cluster.leader.id, 1);
+  }
+  cluster.member(2).node.transferLeader(3);
+  cluster.settle();
+  assert.equal(cluster.leader.id, 3);
+});
+
+test('a candidate that hears of the winner follows it', () => {
+  for (const type of [MessageType.App, MessageType.Heartbeat] as const) {
+    const cluster = new Cluster();
+    cluster.isolate(1);
+    const { node } = cluster.member(1);
+    node.campaign();
+    const { term } = cluster.member(1);
+    node.step(message({ type, from: 2, to: 1, term, index: 1, logTerm: 1 }));
+    assert.equal(stateOf(cluster, 1), StateType.Follower);
+    assert.equal(node.status().softState.lead, 2);
+  }
+});
+
+test('a vote is given once per term, and to the same candidate again', () => {
+  const cluster = new Cluster();
+  const { node } = cluster.member(1);
+  const ask = (from: number) => {
+    node.step(message({ type: MessageType.Vote, from, to: 1, term: 5, index: 9, logTerm: 4 }));
+    cluster.flush(1);
+    return cluster.take((m: Message) => m.to === from)[0]?.reject;
+  };
+  assert.deepEqual([ask(2), ask(3), ask(2)], [false, true, false]);
+  cluster.member(1).restart();
+  const again = cluster.member(1).node;
+  again.step(message({ type: MessageType.Vote, from: 3, to: 1, term: 5, index: 9, logTerm: 4 }));
+  cluster.flush(1);
+  assert.equal(cluster.take()[0]?.reject, true, 'also after a restart');
+});
