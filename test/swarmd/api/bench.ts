@@ -5,6 +5,7 @@ import { silentLogger } from '../../../common/logger.ts';
 import type { ManagerApi } from '../../../manager/types.ts';
 import type { LogMessage, SubscribeLogsRequest } from '../../../proto/gen/swarm/logs.ts';
 import { Node } from '../../../proto/gen/swarm/objects.ts';
+import { NodeSpec_Membership as Membership } from '../../../proto/gen/swarm/specs.ts';
 import { NodeRole, NodeState } from '../../../proto/gen/swarm/types.ts';
 import { createApp } from '../../../swarmd/api/app.ts';
 import { EventHub } from '../../../swarmd/api/events/event-hub.ts';
@@ -252,7 +253,11 @@ export async function addNode(
   const node = Node.fromPartial({
     id,
     role,
-    spec: { annotations: { labels: { zone: hostname } }, desiredRole: role },
+    spec: {
+      annotations: { labels: { zone: hostname } },
+      desiredRole: role,
+      membership: Membership.ACCEPTED,
+    },
     status: { state: NodeState.READY, addr: '10.1.0.1' },
     description: {
       hostname,
