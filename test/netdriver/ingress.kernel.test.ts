@@ -6,7 +6,7 @@ import { GossipPort } from '../../proto/gen/swarm/gossip.ts';
 import { eventually } from '../support/eventually.ts';
 import { attachment, endpointConfig, ingressNetwork, sandboxConfig } from './support/builders.ts';
 import { isRoot, Laboratory, remains } from './support/hosts.ts';
-import { ask, askUdp, greet, greetUdp } from './support/sockets.ts';
+import { ask, askUdp, greet, greetUdp, SILENCE_MS } from './support/sockets.ts';
 
 const UDP = 1;
 
@@ -80,8 +80,14 @@ describe('the routing mesh', { skip: !isRoot }, () => {
     const [first, second] = lab.hosts;
     assert.ok(first && second);
     await greet(first.kernel, netns, 6666, 'secret');
-    await assert.rejects(ask(second.kernel, 'ingress_sbox', '10.0.0.10', 6666), /did not answer/);
-    await assert.rejects(ask(second.kernel, 'ingress_sbox', '10.0.0.10', 80), /did not answer/);
+    await assert.rejects(
+      ask(second.kernel, 'ingress_sbox', '10.0.0.10', 6666, SILENCE_MS),
+      /did not answer/,
+    );
+    await assert.rejects(
+      ask(second.kernel, 'ingress_sbox', '10.0.0.10', 80, SILENCE_MS),
+      /did not answer/,
+    );
   });
 
   test('connections are spread over the tasks of a service', async () => {

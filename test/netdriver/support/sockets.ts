@@ -4,6 +4,8 @@ import packet from 'dns-packet';
 import type { Kernel, Netns } from '../../../netdriver/kernel/types.ts';
 
 const TIMEOUT_MS = 2000;
+/** Long enough for an answer on one machine, where silence is what a test expects. */
+export const SILENCE_MS = 300;
 
 /** A TCP server in a namespace that answers each connection with `name` and the client's address. */
 export async function greet(
@@ -22,8 +24,14 @@ export async function greet(
   return server;
 }
 
-/** Connects from a namespace and reads until the end; rejects after two seconds. */
-export function ask(kernel: Kernel, netns: Netns, address: string, port: number): Promise<string> {
+/** Connects from a namespace and reads until the end. */
+export function ask(
+  kernel: Kernel,
+  netns: Netns,
+  address: string,
+  port: number,
+  timeoutMs = TIMEOUT_MS,
+): Promise<string> {
   const { fd } = kernel.openSocket(netns, { protocol: 'tcp', address: '0.0.0.0', port: 0 });
   return new Promise((resolve, reject) => {
     const socket = new Socket({ fd, readable: true, writable: true });
@@ -31,7 +39,7 @@ export function ask(kernel: Kernel, netns: Netns, address: string, port: number)
     const timer = setTimeout(() => {
       socket.destroy();
       reject(new Error(`${address}:${port} did not answer`));
-    }, TIMEOUT_MS);
+    }, timeoutMs);
     const done = (finish: () => void) => () => {
       clearTimeout(timer);
       finish();
