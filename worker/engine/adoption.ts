@@ -83,6 +83,7 @@ async function resume(
   const io = starter.io(entry.record);
   const log = starter.openLog(entry.record);
   starter.connect(entry, io, log, { fresh: false });
+  starter.connectInput(entry, io);
   const run = exits.watch(entry, { io, log, spec });
   entry.run = run;
   const status = task.status === 'paused' ? 'paused' : 'running';

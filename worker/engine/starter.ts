@@ -89,6 +89,7 @@ export class Starter {
       const pid = await runtime.tasks.create(record.id, { rootfs, fifos: io.paths, terminal });
       io.handOver();
       await runtime.tasks.start(record.id);
+      this.connectInput(entry, io);
       return { pid, io, log, spec, sandbox };
     } catch (error) {
       await undo.unwind();
@@ -111,7 +112,7 @@ export class Starter {
     return new LogFile({ stamper: this.#stamper }, { path, ...settings });
   }
 
-  /** Lets output flow to the log and to whoever is attached, and input from them. */
+  /** Lets output flow to the log and to whoever is attached. */
   connect(
     entry: ContainerEntry,
     io: ProcessIo,
@@ -121,6 +122,10 @@ export class Starter {
     if (log) entry.output.add(logSink(log));
     entry.output.setFlow(io);
     io.open((stream, chunk) => entry.output.push(stream, chunk), init);
+  }
+
+  /** Lets clients' input flow, once the shim has opened its end: before, it would be lost. */
+  connectInput(entry: ContainerEntry, io: ProcessIo): void {
     entry.stdin.connect(io.stdin, () => {
       void this.#parts.runtime.tasks.closeStdin(entry.id).catch(() => {});
     });

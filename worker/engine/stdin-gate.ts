@@ -31,7 +31,8 @@ export class StdinGate {
       if (!this.#socket || this.#socket.destroyed) return;
       const socket = this.#socket;
       this.#socket = undefined;
-      socket.end(() => {
+      // Not `end`: it would shut down the FIFO as if it were a socket, over and over.
+      socket.write(Buffer.alloc(0), () => {
         socket.destroy();
         this.#onEnd?.();
       });
