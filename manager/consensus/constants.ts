@@ -2,6 +2,12 @@
 export const TICK_MS = 100;
 export const HEARTBEAT_TICKS = 1;
 export const ELECTION_TICKS = 10;
+
+/** The shortest election timeout; the longest is nearly twice that. */
+export function electionMs(init: { tickMs?: number; electionTicks?: number }): number {
+  return (init.tickMs ?? TICK_MS) * (init.electionTicks ?? ELECTION_TICKS);
+}
+
 export const SNAPSHOT_POLICY = { interval: 10_000, keep: 500 };
 
 /** Entry bytes in one message to a follower, and under way to it altogether. */

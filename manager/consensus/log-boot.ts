@@ -155,7 +155,7 @@ function checkOwner(stored: StoredLog, dir: string, init: BootInit): void {
   const { nodeId } = stored.identity;
   if (nodeId === init.nodeId) return;
   const message = `The Raft log in ${dir} belongs to node ${nodeId}, and this is node ${init.nodeId}.`;
-  throw new SwarmError('SWM_FAILED_PRECONDITION', message, {
+  throw new SwarmError('SWM_CONFLICT', message, {
     hint: 'Start with the state directory that belongs to this node.',
   });
 }

@@ -189,14 +189,10 @@ function del(firstIndex: number): Op {
 function openError(dir: string, error: unknown): SwarmError {
   const cause = (error as { cause?: { code?: string } }).cause;
   if (cause?.code === 'LEVEL_LOCKED') {
-    return new SwarmError(
-      'SWM_FAILED_PRECONDITION',
-      `Another process has the Raft log ${dir} open.`,
-      {
-        hint: 'Stop the other manager that uses this state directory.',
-        cause: error,
-      },
-    );
+    return new SwarmError('SWM_CONFLICT', `Another process has the Raft log ${dir} open.`, {
+      hint: 'Stop the other manager that uses this state directory.',
+      cause: error,
+    });
   }
   return damagedLog(dir, errorMessage(cause ?? error), error);
 }

@@ -16,7 +16,7 @@ export interface MemberChangesComponents {
 }
 
 export interface MemberChangesInit {
-  readonly self: { readonly raftId: number; readonly nodeId: string; readonly addr: string };
+  readonly self: { readonly raftId: number; readonly nodeId: string };
   /** Throws SWM_NOT_LEADER. */
   readonly checkLeader: () => void;
   readonly status: () => Status;
@@ -73,6 +73,17 @@ export class MemberChanges {
     return this.#inTurn(() => this.#remove(raftId, true));
   }
 
+  /** Throws SWM_FAILED_PRECONDITION when the members without this one would be no quorum. */
+  checkRemoval(raftId: number): void {
+    const { self, isReachable } = this.#init;
+    const { voters } = this.#init.status().confState;
+    if (!voters.includes(raftId)) return;
+    const left = voters.filter((id) => id !== raftId);
+    const reachable = left.filter((id) => id === self.raftId || isReachable(id));
+    if (reachable.length >= Math.floor(left.length / 2) + 1) return;
+    throw new SwarmError('SWM_FAILED_PRECONDITION', QUORUM_LOSS_MESSAGE);
+  }
+
   /** To be called now and then at the leader: makes voters of learners that have caught up. */
   promote(): void {
     const hasLearner = this.#components.membership.all().some(({ learner }) => learner);
@@ -121,17 +132,9 @@ export class MemberChanges {
       if (membership.isRemoved(raftId)) return;
       throw new SwarmError('SWM_NOT_FOUND', `There is no Raft member with the id ${raftId}.`);
     }
-    if (guarded && !member.learner) this.#checkQuorumWithout(raftId);
+    if (guarded) this.checkRemoval(raftId);
     await this.#change(ConfChangeType.RemoveNode, member);
     logger.info({ member }, 'manager removed from the raft members');
-  }
-
-  #checkQuorumWithout(raftId: number): void {
-    const { self, isReachable } = this.#init;
-    const voters = this.#init.status().confState.voters.filter((id) => id !== raftId);
-    const reachable = voters.filter((id) => id === self.raftId || isReachable(id));
-    if (reachable.length >= Math.floor(voters.length / 2) + 1) return;
-    throw new SwarmError('SWM_FAILED_PRECONDITION', QUORUM_LOSS_MESSAGE);
   }
 
   #caughtUp(): RaftMember | undefined {

@@ -12,14 +12,13 @@ export interface MembersViewComponents {
 
 export interface MembersViewInit {
   readonly selfId: number;
+  /** A leader hears from every follower each heartbeat; after this long it takes it for gone. */
+  readonly silenceMs: number;
   readonly leaderId: () => number;
   readonly isRaftLeader: () => boolean;
   /** Whether a stream to the member stands. */
   readonly isUp: (raftId: number) => boolean;
 }
-
-/** A leader hears from every follower each heartbeat; after this long it must take it for gone. */
-const SILENCE_MAX_MS = 1500;
 
 /** The members with what is known of them now, and word of each change. */
 export class MembersView {
@@ -40,10 +39,10 @@ export class MembersView {
   }
 
   isReachable(raftId: number): boolean {
-    const { selfId, isRaftLeader, isUp } = this.#init;
+    const { selfId, silenceMs, isRaftLeader, isUp } = this.#init;
     if (raftId === selfId) return true;
     const heardAt = this.#heardAt.get(raftId) ?? Number.NEGATIVE_INFINITY;
-    if (this.#components.clock.monotonic() - heardAt < SILENCE_MAX_MS) return true;
+    if (this.#components.clock.monotonic() - heardAt < silenceMs) return true;
     return !isRaftLeader() && isUp(raftId);
   }
 

@@ -31,7 +31,7 @@ export interface RaftLoopComponents {
   readonly tail: LogTail;
 }
 
-export interface RaftLoopEvents extends Omit<AppendThreadEvents, 'durable'> {
+export interface RaftLoopEvents extends Omit<AppendThreadEvents, 'durable' | 'failed'> {
   /** To a peer. */
   send(message: Message): void;
   /** What was sent in this turn may leave. */
@@ -46,6 +46,10 @@ export interface RaftLoopEvents extends Omit<AppendThreadEvents, 'durable'> {
   readState(state: ReadState): void;
   /** The core does not take proposals any more. */
   dropped(): void;
+  /** Nothing will be durable any more. */
+  diskFailed(error: unknown): void;
+  /** The core or the state machine failed. */
+  failed(error: unknown): void;
   /** Called at the beginning of each turn. */
   turn(): void;
 }
@@ -100,7 +104,7 @@ export class RaftLoop {
     this.#append = new AppendThread(components, {
       manifestOf: (message) => events.manifestOf(message),
       restore: (manifest) => this.#restore(manifest),
-      failed: (error) => events.failed(error),
+      failed: (error) => events.diskFailed(error),
       durable: (messages) => this.#onDurable(messages),
     });
     this.#apply = new ApplyThread(

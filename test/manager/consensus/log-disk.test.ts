@@ -292,6 +292,6 @@ it('a second process is told that the log is open', async () => {
   const dir = await freshDir();
   const disk = diskAt(dir);
   await disk.open();
-  await assert.rejects(diskAt(dir).open(), { code: 'SWM_FAILED_PRECONDITION' });
+  await assert.rejects(diskAt(dir).open(), { code: 'SWM_CONFLICT' });
   await disk.close();
 });

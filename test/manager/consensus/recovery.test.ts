@@ -57,7 +57,7 @@ describe('recovery', () => {
     const manager = cluster.managers[0]!;
     await manager.kill();
     await assert.rejects(manager.start({ nodeId: 'somebody else' }), {
-      code: 'SWM_FAILED_PRECONDITION',
+      code: 'SWM_CONFLICT',
       message: /belongs to node node-0, and this is node somebody else/,
     });
   });
