@@ -13,7 +13,7 @@ export function applyAction(tx: WriteTx, action: Action): void {
       const task = tx.get('task', action.taskId);
       if (!task || task.desiredState >= action.state) return;
       // Nothing that was told to end is started.
-      if (action.state === TaskState.RUNNING && task.desiredState !== TaskState.READY) return;
+      if (action.state <= TaskState.COMPLETE && task.desiredState !== TaskState.READY) return;
       tx.update('task', { ...task, desiredState: action.state });
       break;
     }

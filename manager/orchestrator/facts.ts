@@ -15,9 +15,9 @@ export function stateOf(task: Task): TaskState {
   return task.status?.state ?? TaskState.NEW;
 }
 
-/** It is meant to run, now or later. */
+/** It is meant to run, now or later; a task of a job, to run to its end. */
 export function isRunnable(task: Task): boolean {
-  return task.desiredState <= TaskState.RUNNING;
+  return task.desiredState <= TaskState.COMPLETE;
 }
 
 /** Its observed state will not change any more. */
@@ -89,6 +89,16 @@ export type Mode = 'replicated' | 'global' | 'replicatedJob' | 'globalJob';
 
 export function modeOf(service: Service): Mode {
   return service.spec?.mode?.$case ?? 'replicated';
+}
+
+export function isJob(service: Service): boolean {
+  const mode = modeOf(service);
+  return mode === 'replicatedJob' || mode === 'globalJob';
+}
+
+/** What the tasks of a service are meant for once they may start. */
+export function goalOf(service: Service): TaskState {
+  return isJob(service) ? TaskState.COMPLETE : TaskState.RUNNING;
 }
 
 export function isGlobal(service: Service): boolean {

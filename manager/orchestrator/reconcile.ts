@@ -1,6 +1,7 @@
 import { TaskState } from '../../proto/gen/swarm/types.ts';
 import { modeOf } from './facts.ts';
 import { mayRestartOn, spreadGlobally } from './global.ts';
+import { runGlobalJob, runReplicatedJob } from './jobs.ts';
 import { Plan, type ServiceView } from './plan.ts';
 import { scaleReplicas } from './replicated.ts';
 import { restartTasks } from './restart.ts';
@@ -34,7 +35,12 @@ export function reconcileService(view: ServiceView, memory: ServiceMemory): Plan
       spreadGlobally(plan);
       updateTasks(plan, memory.starts, memory.update);
       break;
-    default:
+    case 'replicatedJob':
+      runReplicatedJob(plan, memory.starts);
+      break;
+    case 'globalJob':
+      runGlobalJob(plan, memory.starts);
+      break;
   }
   startTasks(plan, memory.starts);
   forget(plan, memory);

@@ -8,9 +8,12 @@ import {
 import { isDirty } from './dirty.ts';
 import {
   endedByItself,
+  goalOf,
   hasEnded,
   isDown,
+  isGlobal,
   isInvalid,
+  isJob,
   isRunnable,
   restartOf,
   stateOf,
@@ -43,6 +46,7 @@ function restartTask(
   const { now } = plan.view;
   const lost = task.nodeId !== '' && isInvalid(plan.nodeOf(task));
   if (!hasEnded(task) && !lost) return;
+  if (isJob(plan.service) && stateOf(task) === TaskState.COMPLETE) return;
   const siblings = plan.runnable(key).filter(({ id }) => id !== task.id);
   if (hasEnded(task) && task.desiredState === TaskState.READY) {
     // It failed while it waited for its turn: the turn of the next is not before its own.
@@ -59,12 +63,12 @@ function restartTask(
 
   const history = plan.slots.get(key) ?? [];
   plan.desire(task, TaskState.SHUTDOWN);
-  const place = placeOf(task);
+  const place = placeOf(plan, task);
   if (!mayRestart(task, history) || !mayPlace(place)) return;
   if (siblings.length > 0 && !replaceBeside(plan, task, siblings)) return;
   const delayMs = hasEnded(task) ? restartOf(task.spec?.restart).delayMs : 0;
   const waits = delayMs > 0 || mustWait(plan, task);
-  const replacement = plan.create(place, waits ? TaskState.READY : TaskState.RUNNING);
+  const replacement = plan.create(place, waits ? TaskState.READY : goalOf(plan.service));
   starts.set(replacement.id, now + delayMs);
   if (waits) plan.wake(now + delayMs);
 }
@@ -85,10 +89,10 @@ function move(
   const elsewhere = siblings.filter((sibling) => sibling.nodeId !== task.nodeId);
   if (elsewhere.some((sibling) => stateOf(sibling) === TaskState.RUNNING)) {
     plan.desire(task, TaskState.SHUTDOWN);
-  } else if (siblings.length === 0 && mayPlace(placeOf(task))) {
-    const replacement = plan.create(placeOf(task), TaskState.RUNNING);
+  } else if (siblings.length === 0 && mayPlace(placeOf(plan, task))) {
+    const replacement = plan.create(placeOf(plan, task), TaskState.RUNNING);
     starts.set(replacement.id, plan.view.now);
-  } else if (!mayPlace(placeOf(task))) plan.desire(task, TaskState.SHUTDOWN);
+  } else if (!mayPlace(placeOf(plan, task))) plan.desire(task, TaskState.SHUTDOWN);
 }
 
 /**
@@ -98,8 +102,13 @@ function move(
 function replaceBeside(plan: Plan, task: Task, siblings: readonly Task[]): boolean {
   const state = plan.service.updateStatus?.state;
   if (state === UpdateState.PAUSED || state === UpdateState.ROLLBACK_PAUSED) return false;
-  const isNew = !isDirty(plan.service, task, plan.nodeOf(task));
-  return isNew && siblings.every((sibling) => isDirty(plan.service, sibling, plan.nodeOf(sibling)));
+  return !isOnItsWayOut(plan, task) && siblings.every((sibling) => isOnItsWayOut(plan, sibling));
+}
+
+/** It is to be replaced: its spec is not the service's any more, or it must leave its node. */
+export function isOnItsWayOut(plan: Plan, task: Task): boolean {
+  const node = plan.nodeOf(task);
+  return isDirty(plan.service, task, node) || (task.nodeId !== '' && isInvalid(node));
 }
 
 /**
@@ -133,7 +142,7 @@ export function isExhausted(slot: readonly Task[]): boolean {
   return !mayRestart(last, slot);
 }
 
-export function placeOf(task: Task): Place {
-  // The slot of a replicated service has no node of its own, that of a global one is its node.
-  return task.slot > 0 ? { slot: task.slot, nodeId: '' } : { slot: 0, nodeId: task.nodeId };
+/** Where a successor goes: anywhere with the same number, or for a global service the same node. */
+export function placeOf(plan: Plan, task: Task): Place {
+  return { slot: task.slot, nodeId: isGlobal(plan.service) ? task.nodeId : '' };
 }

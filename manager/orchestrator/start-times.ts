@@ -1,7 +1,16 @@
 import { durationMs } from '../../common/duration.ts';
 import type { Task } from '../../proto/gen/swarm/objects.ts';
 import { TaskState } from '../../proto/gen/swarm/types.ts';
-import { createdAt, endedByItself, isDown, mayBeRunning, restartOf, slotKey } from './facts.ts';
+import {
+  createdAt,
+  endedByItself,
+  goalOf,
+  isDown,
+  isRunnable,
+  mayBeRunning,
+  restartOf,
+  slotKey,
+} from './facts.ts';
 import type { Plan } from './plan.ts';
 
 /**
@@ -23,7 +32,7 @@ export function startTasks(plan: Plan, starts: StartTimes): void {
       const due = startTime(plan, starts, task);
       if (due > now) plan.wake(due);
       else if (predecessorsStopped(plan, task)) {
-        plan.desire(task, TaskState.RUNNING);
+        plan.desire(task, goalOf(plan.service));
         starts.delete(task.id);
       }
     }
@@ -49,8 +58,7 @@ export function mustWait(plan: Plan, old: Task): boolean {
 function predecessorsStopped(plan: Plan, task: Task): boolean {
   const slot = plan.slots.get(slotKey(plan.service, task)) ?? [];
   const running = slot.filter(
-    (other) =>
-      other.id !== task.id && other.desiredState > TaskState.RUNNING && mustWait(plan, other),
+    (other) => other.id !== task.id && !isRunnable(other) && mustWait(plan, other),
   );
   if (running.length === 0) return true;
   const patience = Math.max(...running.map(patienceMs));

@@ -11,7 +11,7 @@ import {
 import { isDirty } from './dirty.ts';
 import { createdAt, endedByItself, hasEnded, isRunnable, stateOf, stateSince } from './facts.ts';
 import type { Plan } from './plan.ts';
-import { isExhausted, placeOf } from './restart.ts';
+import { isExhausted, isOnItsWayOut, placeOf } from './restart.ts';
 import { mustWait, type StartTimes } from './start-times.ts';
 
 /** What an update remembers between two looks at its service; lost with the leader, and derived again. */
@@ -77,16 +77,20 @@ function configOf(service: Service): UpdateConfig {
   return (rollingBack ? service.spec?.rollback : service.spec?.update) ?? DEFAULT_CONFIG;
 }
 
-/** With start-first, an old task goes when the new one runs (and is healthy, if it can tell). */
+/**
+ * Ends what is left over in slots with several tasks. With start-first, an old task goes when the
+ * new one runs (and is healthy, if it can tell); of two that are as they should be, one goes.
+ */
 function retireReplaced(plan: Plan): void {
   for (const key of plan.slots.keys()) {
     const runnable = plan.runnable(key);
     if (runnable.length < 2) continue;
-    const dirty = runnable.filter((task) => isDirtyNow(plan, task));
-    const arrived = runnable.some(
-      (task) => !dirty.includes(task) && stateOf(task) === TaskState.RUNNING,
-    );
-    if (arrived) for (const task of dirty) plan.desire(task, TaskState.SHUTDOWN);
+    const fit = runnable.filter((task) => !isOnItsWayOut(plan, task));
+    const running = fit.find((task) => stateOf(task) === TaskState.RUNNING);
+    for (const task of runnable) {
+      const superfluous = fit.includes(task) ? task !== (running ?? fit[0]) : running !== undefined;
+      if (superfluous) plan.desire(task, TaskState.SHUTDOWN);
+    }
   }
 }
 
@@ -192,7 +196,7 @@ function replace(plan: Plan, starts: StartTimes, { dirty }: Progress): void {
     if (!startFirst || stateOf(task) !== TaskState.RUNNING) plan.desire(task, TaskState.SHUTDOWN);
   }
   const waits = !startFirst && dirty.some((task) => mustWait(plan, task));
-  const created = plan.create(placeOf(first), waits ? TaskState.READY : TaskState.RUNNING);
+  const created = plan.create(placeOf(plan, first), waits ? TaskState.READY : TaskState.RUNNING);
   starts.set(created.id, plan.view.now);
 }
 

@@ -187,13 +187,13 @@ export class ClusterSim {
     const state = task.status?.state ?? TaskState.NEW;
     if (state > TaskState.RUNNING) return;
     if (state < TaskState.ASSIGNED) {
-      if (task.desiredState <= TaskState.RUNNING) this.#schedule(id);
+      if (task.desiredState <= TaskState.COMPLETE) this.#schedule(id);
     } else this.#act(task, state);
   }
 
   #schedule(id: string): void {
     this.#write(id, 0, (tx, task) => {
-      if (task.desiredState > TaskState.RUNNING) return undefined;
+      if (task.desiredState > TaskState.COMPLETE) return undefined;
       const nodeId = task.nodeId || this.#emptiestNode(tx, task);
       return nodeId ? { nodeId, state: TaskState.ASSIGNED } : undefined;
     });
@@ -205,7 +205,7 @@ export class ClusterSim {
       tx
         .find('task', { nodeId })
         .filter((other) => (serviceId ? other.serviceId === serviceId : true))
-        .filter((other) => other.desiredState <= TaskState.RUNNING).length;
+        .filter((other) => other.desiredState <= TaskState.COMPLETE).length;
     const ready = [...tx.all('node')].filter(
       ({ status, spec }) =>
         status?.state === NodeState.READY && spec?.availability === Availability.ACTIVE,
@@ -223,11 +223,11 @@ export class ClusterSim {
     const node = this.store.view((tx) => tx.get('node', task.nodeId));
     if (node?.status?.state !== NodeState.READY) return;
     const behaviour = this.behaviourOf(task);
-    if (task.desiredState > TaskState.RUNNING) {
+    if (task.desiredState > TaskState.COMPLETE) {
       this.#write(task.id, behaviour.stopMs ?? RUNS.stopMs, () => ({ state: TaskState.SHUTDOWN }));
     } else if (state === TaskState.ASSIGNED) {
       this.#write(task.id, 10, () => ({ state: TaskState.READY }));
-    } else if (state === TaskState.READY && task.desiredState === TaskState.RUNNING) {
+    } else if (state === TaskState.READY && task.desiredState >= TaskState.RUNNING) {
       const { state: next, afterMs } = behaviour.start ?? RUNS.start;
       this.#write(task.id, afterMs, () => ({ state: next }));
     } else if (state === TaskState.RUNNING && behaviour.end) {
