@@ -3,6 +3,7 @@ import { CliError } from './cli-error.ts';
 import { ApiClient, DEFAULT_HOST } from './client.ts';
 import { addNetworkCommands } from './commands/network.ts';
 import { addNodeCommands } from './commands/node.ts';
+import { addServiceCommands } from './commands/service.ts';
 import { addSwarmCommands } from './commands/swarm.ts';
 import { type Context, describeError } from './context.ts';
 
@@ -53,6 +54,7 @@ export function createProgram(context: Context): Command {
   addSwarmCommands(program, context);
   addNodeCommands(program, context);
   addNetworkCommands(program, context);
+  addServiceCommands(program, context);
   inherit(program);
   return program;
 }
