@@ -110,7 +110,7 @@ async function update(context: Context, name: string, flags: UpdateFlags): Promi
   const { Warnings } = await context.api.post<{ Warnings?: string[] | null }>(
     `/services/${service.ID}/update`,
     {
-      query: { version: service.Version.Index, registryAuthFrom: 'previous-spec' },
+      query: { version: service.Version.Index, registryAuthFrom: 'spec' },
       body: await pinImage(context, changed, resolve),
     },
   );
