@@ -195,17 +195,18 @@ export class NetDriver implements NetDriverApi {
       throw new SwarmError('SWM_CONFLICT', `container ${containerId} has a sandbox already`);
     }
     const sandbox = new Sandbox(config);
-    if (mode === 'container') {
-      const owner = `container ${containerName} (${containerId.slice(0, 12)})`;
-      sandbox.ports = this.#ports.reserve(containerId, owner, config.ports);
-    }
+    this.#sandboxes.set(containerId, sandbox);
     try {
-      this.#wiring.create(sandbox);
+      if (mode === 'container') {
+        const owner = `container ${containerName} (${containerId.slice(0, 12)})`;
+        sandbox.ports = this.#ports.reserve(containerId, owner, config.ports);
+      }
+      await this.#wiring.create(sandbox);
     } catch (error) {
+      this.#sandboxes.delete(containerId);
       await this.#ports.release(containerId);
       throw error;
     }
-    this.#sandboxes.set(containerId, sandbox);
     return this.#stateOf(sandbox).info;
   }
 

@@ -1,4 +1,4 @@
-import type { Kernel, LinkOp, Netns } from '../kernel/types.ts';
+import type { FlowFilter, Kernel, LinkOp, Netns } from '../kernel/types.ts';
 import type { Backend, BalancerEngine, BalancerEngineFactory, BalancerPlan } from './types.ts';
 
 /** Packets come in and go out through the same interface, and nobody is told of a shorter way. */
@@ -89,12 +89,11 @@ export class LoadBalancer {
   async #forgetFlows(old: BalancerPlan | undefined, next: BalancerPlan): Promise<void> {
     if (!old) return;
     const { gone, drained } = backendChanges(old, next);
-    for (const replySource of gone) await this.#deleteFlows({ replySource });
-    for (const replySource of drained) await this.#deleteFlows({ replySource, protocol: 'udp' });
-  }
-
-  async #deleteFlows(filter: Parameters<Kernel['deleteFlows']>[1]): Promise<void> {
-    if (this.#engine) await this.#kernel.deleteFlows(this.netns, filter);
+    const filters = [
+      ...gone.map((replySource): FlowFilter => ({ replySource })),
+      ...drained.map((replySource): FlowFilter => ({ replySource, protocol: 'udp' })),
+    ];
+    if (this.#engine) await this.#kernel.deleteFlows(this.netns, filters);
   }
 }
 

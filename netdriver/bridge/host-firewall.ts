@@ -88,8 +88,9 @@ export class HostFirewall {
       ...next.filter((port) => !before.has(text(port))),
     ];
     const udp = new Set(changed.filter((p) => p.protocol === 'udp').map((p) => p.hostPort));
-    for (const originalPort of udp) {
-      await this.#kernel.deleteFlows(HOST, { protocol: 'udp', originalPort });
-    }
+    await this.#kernel.deleteFlows(
+      HOST,
+      [...udp].map((originalPort) => ({ protocol: 'udp', originalPort })),
+    );
   }
 }

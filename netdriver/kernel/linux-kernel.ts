@@ -13,7 +13,7 @@ import { deleteLinkRequest, requestsOf } from './netlink/requests.ts';
 import { NetlinkSocket } from './netlink/socket.ts';
 import { parseElements } from './nft-json.ts';
 import { portOwner } from './port-owner.ts';
-import { runInside } from './programs.ts';
+import { outputOf, ProgramRunner } from './programs.ts';
 import { openSocket, reservePort } from './sockets.ts';
 import { interfaceIndex } from './syscalls.ts';
 import {
@@ -38,6 +38,7 @@ const GONE = ['ENODEV', 'ENOENT', 'ESRCH', 'EADDRNOTAVAIL', 'EEXIST'];
 /** The real thing. Needs CAP_SYS_ADMIN and CAP_NET_ADMIN. */
 export class LinuxKernel implements Kernel {
   readonly #namespaces: Namespaces;
+  readonly #programs = new ProgramRunner();
 
   constructor(init: NamespacesInit = {}) {
     this.#namespaces = new Namespaces(init);
@@ -147,11 +148,11 @@ export class LinuxKernel implements Kernel {
   }
 
   async nft(netns: Netns, script: string): Promise<void> {
-    await runInside(this.netnsPath(netns), ['nft', '-f', '-'], script);
+    await this.#programs.run(this.netnsPath(netns), ['nft', '-f', '-'], script);
   }
 
   async nftTables(netns: Netns): Promise<readonly string[]> {
-    const output = await runInside(this.netnsPath(netns), ['nft', 'list', 'tables']);
+    const output = await outputOf(this.netnsPath(netns), ['nft', 'list', 'tables']);
     return output
       .split('\n')
       .filter((line) => line.startsWith('table '))
@@ -165,21 +166,25 @@ export class LinuxKernel implements Kernel {
       'add rule ip probe c ct mark set @ll,64,32',
     ].join('\n');
     const command = ['nft', '--debug=netlink', '--check', '-f', '-'];
-    const code = await runInside(this.netnsPath(HOST), command, `${script}\n`);
+    const code = await outputOf(this.netnsPath(HOST), command, `${script}\n`);
     return code.includes('byteorder');
   }
 
   async nftElements(netns: Netns, table: string, map: string) {
     const command = ['nft', '-j', 'list', 'map', ...table.split(' '), map];
-    return parseElements(await runInside(this.netnsPath(netns), command));
+    return parseElements(await outputOf(this.netnsPath(netns), command));
   }
 
   async ipvs(netns: Netns, lines: readonly string[]): Promise<void> {
-    await runInside(this.netnsPath(netns), ['ipvsadm', '-R'], `${lines.join('\n')}\n`);
+    await this.#programs.run(this.netnsPath(netns), ['ipvsadm', '-R'], lines.join('\n'));
   }
 
-  async deleteFlows(netns: Netns, filter: FlowFilter): Promise<void> {
-    await runInside(this.netnsPath(netns), ['conntrack', '-D', ...flowArguments(filter)], '', [1]);
+  async deleteFlows(netns: Netns, filters: readonly FlowFilter[]): Promise<void> {
+    if (filters.length === 0) return;
+    const commands = filters.map((filter) => `conntrack -D ${flowArguments(filter).join(' ')}`);
+    // conntrack ends with 1 when there is nothing to delete, which is as good.
+    const script = ['command -v conntrack >/dev/null || exit 127', ...commands, 'true'];
+    await this.#programs.run(this.netnsPath(netns), ['sh'], script.join('\n'));
   }
 
   openSocket(

@@ -79,7 +79,7 @@ export interface PeerEntries {
 
 export type L4Protocol = 'tcp' | 'udp' | 'sctp';
 
-/** Flows to forget; every given field must match. */
+/** Flows of the connection tracker; every given field must match. */
 export interface FlowFilter {
   readonly protocol?: L4Protocol;
   /** The address the client asked for. */
@@ -158,7 +158,8 @@ export interface Kernel {
   ): Promise<readonly { key: readonly string[]; value: readonly string[] }[]>;
   /** Runs ipvsadm-restore on these lines. */
   ipvs(netns: Netns, lines: readonly string[]): Promise<void>;
-  deleteFlows(netns: Netns, filter: FlowFilter): Promise<void>;
+  /** Forgets the flows that match any of the filters. */
+  deleteFlows(netns: Netns, filters: readonly FlowFilter[]): Promise<void>;
 
   /**
    * A bound socket inside a namespace, non-blocking, for `dgram` or `net` to take over by its file

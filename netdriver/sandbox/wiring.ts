@@ -14,6 +14,7 @@ import type { Forwarder, Upstream } from '../resolver/forwarder.ts';
 import type { HostResolvConf } from '../resolver/host-resolv-conf.ts';
 import type { NameDirectory } from '../resolver/name-directory.ts';
 import { Resolver } from '../resolver/resolver.ts';
+import { nextTurn } from '../turn.ts';
 import type { EndpointConfig } from '../types.ts';
 import { type Undo, undoing } from '../undo.ts';
 import { clientRouteOps, clientRoutesIn } from './client-routes.ts';
@@ -64,8 +65,9 @@ export class Wiring {
     this.#ordersMarks = await this.#components.kernel.nftOrdersMarks();
   }
 
-  create(sandbox: Sandbox): void {
+  async create(sandbox: Sandbox): Promise<void> {
     if (sandbox.netns === HOST) return;
+    await nextTurn();
     const { kernel } = this.#components;
     kernel.removeNetns(sandbox.netns);
     kernel.createNetns(sandbox.netns);
@@ -117,6 +119,7 @@ export class Wiring {
    * until then they are down, so that the addresses can be given to others.
    */
   async remove(sandbox: Sandbox): Promise<void> {
+    await nextTurn();
     const { kernel, gateway, names } = this.#components;
     const endpoints = [...sandbox.endpoints.values()];
     sandbox.resolver?.server.stop();
@@ -223,6 +226,7 @@ export class Wiring {
     if (network.driver === 'host' || network.driver === 'null') {
       return { config, ifname: '', address: '', mac: '', gateway: '' };
     }
+    await nextTurn();
     const { kernel, bridges, overlays } = this.#components;
     const ifname = this.#freeIfname(sandbox);
     const { netns } = sandbox;
