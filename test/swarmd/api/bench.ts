@@ -177,12 +177,13 @@ export async function apiBench(init: { swarm?: boolean } = {}): Promise<ApiBench
         },
         ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
       });
-      const isJson = response.headers['content-type'] === 'application/json';
       return {
         status: response.statusCode,
         headers: response.headers,
         text: response.body,
-        json: isJson ? JSON.parse(response.body) : undefined,
+        get json() {
+          return response.body === '' ? undefined : JSON.parse(response.body);
+        },
       };
     },
   };

@@ -31,8 +31,10 @@ const CREATED: ContainerState = {
 /** What a process reads and writes, and how it ended. */
 class Process extends Duplex {
   readonly #tty: boolean;
-  #onInput: (data: Buffer) => void = () => {};
+  #onInput: ((data: Buffer) => void) | undefined;
   #onInputEnd: () => void = () => {};
+  /** Input that came before the process did. */
+  #early: Buffer[] = [];
 
   constructor(tty: boolean) {
     super({ allowHalfOpen: true });
@@ -47,12 +49,15 @@ class Process extends Duplex {
   input(onInput: (data: Buffer) => void, onEnd: () => void): void {
     this.#onInput = onInput;
     this.#onInputEnd = onEnd;
+    for (const data of this.#early.splice(0)) onInput(data);
+    if (this.writableFinished) onEnd();
   }
 
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.#onInput(chunk);
+    if (this.#onInput) this.#onInput(chunk);
+    else this.#early.push(chunk);
     done();
   }
 
@@ -317,6 +322,11 @@ export class FakeEngine implements EngineApi {
   log(ref: string, stream: 'stdout' | 'stderr', text: string): void {
     const time = '2026-01-02T03:04:05.000000006Z';
     this.#find(ref).log.push({ stream, time, data: Buffer.from(text) });
+  }
+
+  /** Makes a running container print to whoever is attached. */
+  print(ref: string, text: string): void {
+    for (const process of this.#find(ref).attached) process.print(1, text);
   }
 
   #run(running: Running): void {
