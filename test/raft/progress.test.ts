@@ -141,3 +141,12 @@ test('the commit index is worth a message only if the follower can make use of i
   each.sentCommit = 9;
   assert.equal(each.canBumpCommit(20), false);
 });
+
+test('after a rejection the commit index is worth a message again', () => {
+  for (const state of ['StateProbe', 'StateReplicate'] as const) {
+    const each = progress(state, 2, 10);
+    each.sentCommit = 9;
+    each.maybeDecreaseTo(9, 4);
+    assert.equal(each.sentCommit, each.next - 1);
+  }
+});

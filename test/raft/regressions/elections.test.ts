@@ -153,15 +153,22 @@ test('a follower that hears from its leader does not vote for another', () => {
 });
 
 test('34: a transfer waits until the transferee has everything', () => {
-  const cluster = new Cluster();
+  // One entry per message, one message at a time: it takes several answers.
+  const cluster = new Cluster({ config: { maxSizePerMsg: 0, maxInflightMsgs: 1 } });
   const { node } = cluster.elect(1);
   cluster.isolate(3);
-  cluster.propose(1, 'a', 'b');
+  cluster.propose(1, 'a', 'b', 'c', 'd');
   cluster.settle();
   cluster.heal();
+  cluster.lose = (m) => {
+    if (m.type === MessageType.TimeoutNow) {
+      assert.equal(cluster.member(3).node.lastIndex(), node.lastIndex());
+    }
+    return false;
+  };
   node.transferLeader(3);
   assert.equal(node.status().leadTransferee, 3);
-  assert.throws(() => cluster.propose(1, 'c'), ErrProposalDropped);
+  assert.throws(() => cluster.propose(1, 'e'), ErrProposalDropped);
   cluster.run(3);
   assert.equal(cluster.leader.id, 3);
 });

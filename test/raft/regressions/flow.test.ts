@@ -208,3 +208,34 @@ test('the commit index reaches an idle follower with the acknowledgement, not wi
   cluster.settle();
   for (const member of cluster.all) assert.equal(member.node.status().hardState.commit, 3);
 });
+
+test('18: a new leader starts with nothing counted', () => {
+  const cluster = new Cluster({ config: { maxUncommittedEntriesSize: 100 } });
+  cluster.elect(1);
+  cluster.isolate(1);
+  cluster.member(1).node.propose(new Uint8Array(1000));
+  cluster.settle();
+  cluster.elect(2);
+  cluster.heal();
+  cluster.run(3);
+  cluster.elect(1);
+  assert.equal(cluster.member(1).node.raft.uncommittedSize, 0);
+});
+
+test('an append from before the start of the log is answered with what is committed', () => {
+  const cluster = new Cluster();
+  cluster.elect(1);
+  cluster.propose(1, 'a');
+  cluster.flush(1);
+  const old = cluster.take(isAppTo(2));
+  for (const m of old) cluster.step(m);
+  cluster.settle();
+  cluster.propose(1, 'b', 'c');
+  cluster.settle();
+  cluster.member(2).compact();
+  for (const m of old) cluster.step(m);
+  cluster.flush(2);
+  const answers = cluster.take(({ to }) => to === 1);
+  assert.ok(answers.length > 0);
+  for (const { reject, index } of answers) assert.deepEqual([reject, index], [false, 5]);
+});
