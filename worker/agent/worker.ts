@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.ts';
+import { type Clock, sleep } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { AssignmentsMessage } from '../../proto/gen/swarm/dispatcher.ts';
@@ -21,6 +21,8 @@ export interface WorkerComponents {
   readonly sweep: (keep: ReadonlySet<string>) => Promise<void>;
 }
 
+const STOP_MS = 1_000;
+
 /** Runs exactly the tasks that are assigned to this node, also while no manager can be reached. */
 export class Worker {
   readonly #components: WorkerComponents;
@@ -39,10 +41,16 @@ export class Worker {
     for (const { task, status } of await this.#components.db.load()) this.#lead(task, status);
   }
 
-  /** Leaves the tasks running. */
+  /**
+   * Leaves the tasks running. Removals that take long are left to the next start, which finds the
+   * task in the database still.
+   */
   async stop(): Promise<void> {
     await Promise.all([...this.#managers.values()].map((manager) => manager.close()));
-    await Promise.all([...this.#removals.values(), this.#sweeping]);
+    const removals = Promise.all([...this.#removals.values(), this.#sweeping]);
+    const patience = new AbortController();
+    await Promise.race([removals, sleep(this.#components.clock, STOP_MS, patience.signal)]);
+    patience.abort();
   }
 
   /** Ends every task and forgets it. */
