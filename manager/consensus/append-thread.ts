@@ -1,4 +1,4 @@
-import type { Entry, HardState, Message } from 'raft-ts';
+import { type Entry, entriesSize, type HardState, type Message } from 'raft-ts';
 import type { LogDisk } from './log-disk.ts';
 import type { SnapshotManifest } from './log-records.ts';
 import type { LogTail } from './log-tail.ts';
@@ -13,7 +13,7 @@ export interface AppendThreadEvents {
   durable(messages: readonly Message[]): void;
   /** The stored snapshot that a message of the core refers to. Called when it is pushed. */
   manifestOf(message: Message): SnapshotManifest;
-  /** Its state is to be loaded before the core hears that it is stored. */
+  /** The state, and the tail, are to begin with it before the core hears that it is stored. */
   restore(manifest: SnapshotManifest): Promise<void>;
   /** The disk failed; nothing is written any more. */
   failed(error: unknown): void;
@@ -26,6 +26,9 @@ interface Append {
 }
 
 type Work = Append | { readonly kind: 'job'; readonly run: () => Promise<void> };
+
+/** Sealing more than this at once would delay heartbeats. */
+const GROUP_BYTES_MAX = 2 * 1024 * 1024;
 
 /**
  * The append thread of the core's asynchronous storage writes: one queue, one write at a time. All
@@ -114,14 +117,19 @@ export class AppendThread {
     this.#events.failed(error);
   }
 
-  /** Everything up to the next snapshot or job; a snapshot is a group of its own. */
+  /**
+   * Everything up to the next snapshot or job, or to what would keep the event loop busy for too long;
+   * a snapshot is a group of its own.
+   */
   #takeGroup(): Append[] {
     const group: Append[] = [];
-    while (this.#queue.length > 0) {
+    let bytes = 0;
+    while (this.#queue.length > 0 && bytes < GROUP_BYTES_MAX) {
       const work = this.#queue[0]!;
       if (work.kind === 'job' || (work.snapshot && group.length > 0)) break;
       this.#queue.shift();
       group.push(work);
+      bytes += entriesSize(work.message.entries);
       if (work.snapshot) break;
     }
     return group;
@@ -139,10 +147,7 @@ export class AppendThread {
     const reset = snapshot ? { snapshot, resetLog: true } : {};
     await this.#disk.write({ hardState, ...log, ...reset, sync: true });
     this.#durable = hardState;
-    if (snapshot) {
-      await this.#events.restore(snapshot);
-      this.#tail.reset(snapshot);
-    }
+    if (snapshot) await this.#events.restore(snapshot);
     this.#tail.append(entries);
   }
 

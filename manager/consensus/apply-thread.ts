@@ -6,6 +6,8 @@ export interface ApplyThreadEvents {
   done(message: Message): void;
 }
 
+const STOPPED = 'the replica has stopped';
+
 /**
  * The apply thread of the core's asynchronous storage writes. It does not run by itself: the event
  * loop calls `run` with the time it may take.
@@ -14,9 +16,10 @@ export class ApplyThread {
   readonly #events: ApplyThreadEvents;
   readonly #now: () => number;
   readonly #queue: Message[] = [];
-  readonly #idle: (() => void)[] = [];
+  readonly #idle: { resolve(): void; reject(error: Error): void }[] = [];
   /** Position in the first message of the queue. */
   #next = 0;
+  #stopped = false;
 
   constructor(events: ApplyThreadEvents, now: () => number) {
     this.#events = events;
@@ -39,13 +42,20 @@ export class ApplyThread {
       this.#next = 0;
       this.#events.done(message);
     }
-    for (const resolve of this.#idle.splice(0)) resolve();
+    for (const waiter of this.#idle.splice(0)) waiter.resolve();
     return true;
   }
 
-  /** Resolves when nothing waits to be applied. */
+  /** Resolves when nothing waits to be applied; rejects when it never will be. */
   idle(): Promise<void> {
     if (this.#queue.length === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+    if (this.#stopped) return Promise.reject(new Error(STOPPED));
+    return new Promise((resolve, reject) => this.#idle.push({ resolve, reject }));
+  }
+
+  /** Nothing is applied any more. */
+  stop(): void {
+    this.#stopped = true;
+    for (const waiter of this.#idle.splice(0)) waiter.reject(new Error(STOPPED));
   }
 }

@@ -50,8 +50,10 @@ export async function loadLog(
     return undefined;
   }
   if (!hardState) throw damagedLog(dir, 'the value "hard" is missing.');
-  const log = { identity, hardState, snapshot, entries, prevTerm };
-  checkStoredLog(log, dir);
+  checkStoredLog({ identity, hardState, snapshot, entries, prevTerm }, dir);
+  // The commit index is written now and then only, and a snapshot is of committed entries.
+  const commit = Math.max(hardState.commit, snapshot?.index ?? 0);
+  const log = { identity, hardState: { ...hardState, commit }, snapshot, entries, prevTerm };
   return { log, packs };
 }
 

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../../common/clock.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
 import type { RaftMessage } from '../../proto/gen/swarm/raft.ts';
-import type { Dialer } from './dial.ts';
+import type { Dialer, Place } from './dial.ts';
 import { type ConnectionEnd, PeerConnection } from './peer-connection.ts';
 import { toWire, wireSize } from './wire.ts';
 
@@ -83,12 +83,19 @@ export class Peer {
     return this.#nodeId;
   }
 
-  /** Goes to the new place at once; the same place again changes nothing. */
-  moveTo(nodeId: string, addr: string): void {
+  /** Goes to the new place at once. */
+  moveTo({ nodeId, addr }: Place): void {
     if (this.#closed || (nodeId === this.#nodeId && addr === this.#addr)) return;
     this.#nodeId = nodeId;
     this.#addr = addr;
     this.#drop();
+    this.#connect();
+  }
+
+  /** There is a sign of life of it: if it waits to connect again, it need not wait any longer. */
+  wake(): void {
+    if (!this.#retry) return;
+    this.#retry.cancel();
     this.#connect();
   }
 

@@ -257,11 +257,12 @@ export class RaftLoop {
   /** Nothing happens any more, as if the process had ended. */
   halt(): void {
     this.#halted = true;
+    this.#apply.stop();
   }
 
   /** Waits for the write under way; none follows. */
   async stop(): Promise<void> {
-    this.#halted = true;
+    this.halt();
     await this.#append.stop();
   }
 

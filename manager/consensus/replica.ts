@@ -234,6 +234,8 @@ export class Replica {
     const { stateMachine, logger } = this.#components;
     logger.info({ index: manifest.index, bytes: manifest.bytes }, 'loading snapshot of the leader');
     await stateMachine.restore(manifest.index, this.#snapshots.pieces(manifest));
+    this.#tail.reset(manifest);
+    this.#exchange.isInUse(manifest);
     this.membership.restore(manifest.membership);
     this.#followMembership();
     await this.#snapshots.collect(manifest.id);

@@ -33,6 +33,8 @@ export class SnapshotExchange {
   readonly #sending = new Map<number, number>();
   /** Complete on disk, and not yet taken by the core or refused. */
   readonly #received = new Map<string, ReceivedSnapshot>();
+  /** On their way to the state machine, in order. */
+  readonly #adopted: ReceivedSnapshot[] = [];
 
   constructor(components: SnapshotExchangeComponents, init: SnapshotExchangeInit) {
     this.#components = components;
@@ -88,13 +90,19 @@ export class SnapshotExchange {
     received.held.release();
   }
 
-  /** The core makes this snapshot the start of its log. The data are no longer to be given up. */
+  /** The core makes this snapshot the start of its log. Its data are held until it `isInUse`. */
   adopt(message: Message): SnapshotManifest {
     const key = keyOf(message);
     const received = this.#received.get(key);
     if (!received) throw new Error(`The core wants snapshot ${key}, which never came.`);
     this.#received.delete(key);
+    this.#adopted.push(received);
     return received.manifest;
+  }
+
+  isInUse(manifest: SnapshotManifest): void {
+    const position = this.#adopted.findIndex((each) => each.manifest === manifest);
+    for (const { held } of this.#adopted.splice(0, position + 1)) held.release();
   }
 
   #transfer(message: Message, manifest: SnapshotManifest, place: Place): Promise<void> {

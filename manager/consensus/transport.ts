@@ -54,6 +54,7 @@ export class Transport {
     if (this.#closed || !place.addr || raftId === this.#init.self.raftId) return;
     this.#hints.set(raftId, place);
     this.#place(raftId, place);
+    this.#peers.get(raftId)?.wake();
   }
 
   send(message: Message): void {
@@ -87,7 +88,7 @@ export class Transport {
   #place(raftId: number, place: Place): void {
     const peer = this.#peers.get(raftId);
     if (peer) {
-      peer.moveTo(place.nodeId, place.addr);
+      peer.moveTo(place);
       return;
     }
     const { self, events } = this.#init;

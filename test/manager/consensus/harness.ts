@@ -85,10 +85,12 @@ export class TestManager {
   async listen(): Promise<void> {
     const components = {
       consensus: () => this.consensus,
-      callerOf: (call: { metadata: { get(key: string): unknown[] } }) => ({
-        nodeId: String(call.metadata.get('user-agent')[0]).split(' ')[0]!,
-        role: NodeRole.MANAGER,
-      }),
+      // There are no certificates here: who calls is in the user agent.
+      callerOf: (call: { metadata: { get(key: string): unknown[] } }) => {
+        const nodeId = String(call.metadata.get('user-agent')[0]).split(' ')[0]!;
+        const role = nodeId.startsWith('worker') ? NodeRole.WORKER : NodeRole.MANAGER;
+        return { nodeId, role };
+      },
     };
     const server = new Server();
     server.addService(RaftService, createRaftService(components));
