@@ -59,6 +59,8 @@ export interface EngineInit {
   readonly containerdAddress?: string;
   readonly containerdBinary?: string;
   readonly cgroupParent?: string;
+  /** Registries without TLS: `host`, `host:port` or a CIDR. Loopback is always one. */
+  readonly insecureRegistries?: readonly string[];
 }
 
 export class Engine implements EngineApi {

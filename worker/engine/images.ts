@@ -1,19 +1,23 @@
 import type { Clock } from '../../common/clock.ts';
 import { SwarmError } from '../../common/errors.ts';
 import { importRootfs } from '../runtime/image/import.ts';
+import { loadArchive } from '../runtime/image/load.ts';
+import { parsePlatform } from '../runtime/image/platform.ts';
 import {
   canonicalName,
+  familiarName,
   familiarReference,
   isDigest,
   parseReference,
 } from '../runtime/image/reference.ts';
+import { saveArchive } from '../runtime/image/save.ts';
 import type { ImageName, NamedImage, StoredImage } from '../runtime/image/store.ts';
 import { chainIds } from '../runtime/image/unpack.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { EventBus } from './events.ts';
 import { imageDetail, imageSummary } from './image-view.ts';
 import type { ContainerRecord } from './record.ts';
-import type { ImageDetail, ImageSummary, ImagesApi } from './types.ts';
+import type { ImageDetail, ImageSummary, ImagesApi, Progress, RegistryAuth } from './types.ts';
 
 export interface ImagesComponents {
   readonly clock: Clock;
@@ -35,20 +39,50 @@ export class Images implements ImagesApi {
     this.#parts = components;
   }
 
-  pull(): Promise<ImageDetail> {
-    throw new SwarmError('SWM_NOT_IMPLEMENTED', 'pull comes with the next commit');
+  async pull(reference: string, options: Parameters<ImagesApi['pull']>[1]): Promise<ImageDetail> {
+    const { runtime } = this.#parts;
+    const parsed = parseReference(reference);
+    const { auth, progress, signal } = options;
+    const platform = options.platform
+      ? parsePlatform(options.platform, runtime.platform)
+      : runtime.platform;
+    const image = await runtime.puller.pull(parsed, { platform, auth, progress, signal });
+    this.#event('pull', familiarReference(parsed), familiarName(parsed));
+    return this.inspect(image.id);
   }
 
-  load(): Promise<string[]> {
-    throw new SwarmError('SWM_NOT_IMPLEMENTED', 'load comes with the next commit');
+  async load(tar: AsyncIterable<Buffer>, progress?: Progress): Promise<string[]> {
+    const { clock, runtime } = this.#parts;
+    const components = { ...parts(runtime), now: () => clock.now() };
+    const loaded = await loadArchive(components, tar, { leaseId: runtime.newLeaseId() });
+    for (const name of loaded) {
+      const what = isDigest(name) ? 'Loaded image ID' : 'Loaded image';
+      progress?.({ stream: `${what}: ${name}\n` });
+      const { id } = await runtime.images.resolve(name);
+      this.#event('load', id, name);
+    }
+    return loaded;
   }
 
-  save(): AsyncIterable<Buffer> {
-    throw new SwarmError('SWM_NOT_IMPLEMENTED', 'save comes with the next commit');
+  async *save(references: readonly string[]): AsyncGenerator<Buffer> {
+    const { runtime } = this.#parts;
+    const saved = new Map<string, { image: StoredImage; names: string[] }>();
+    for (const reference of references) {
+      const image = await runtime.images.resolve(reference);
+      const entry = saved.get(image.id) ?? { image, names: [] };
+      saved.set(image.id, entry);
+      const name = tagNameOf(reference);
+      if (name && (await runtime.images.get(name))) entry.names.push(name);
+      this.#event('save', image.id, reference);
+    }
+    yield* saveArchive(runtime.content, [...saved.values()]);
   }
 
-  distribution(): ReturnType<ImagesApi['distribution']> {
-    throw new SwarmError('SWM_NOT_IMPLEMENTED', 'distribution comes with the next commit');
+  async distribution(
+    reference: string,
+    auth?: RegistryAuth,
+  ): ReturnType<ImagesApi['distribution']> {
+    return this.#parts.runtime.puller.distribution(parseReference(reference), auth);
   }
 
   async import(
@@ -194,8 +228,18 @@ export class Images implements ImagesApi {
 }
 
 function parts(runtime: Runtime) {
-  const { assembler, client, content, platform } = runtime;
-  return { assembler, client, content, platform };
+  const { assembler, client, content, images, platform } = runtime;
+  return { assembler, client, content, images, platform };
+}
+
+/** Undefined for ids and digests. */
+function tagNameOf(reference: string): string | undefined {
+  try {
+    const parsed = parseReference(reference);
+    return parsed.digest ? undefined : canonicalName(parsed);
+  } catch {
+    return undefined;
+  }
 }
 
 function nameFor(repo: string, tag: string | undefined): string {

@@ -12,6 +12,7 @@ import { hostFeatures } from './host.ts';
 import { Assembler } from './image/assemble.ts';
 import { ContentStore } from './image/content.ts';
 import { hostPlatform } from './image/platform.ts';
+import { Puller } from './image/pull.ts';
 import { ImageStore } from './image/store.ts';
 import type { Platform } from './image/types.ts';
 import { Unpacker } from './image/unpack.ts';
@@ -35,6 +36,8 @@ export interface RuntimeInit {
   readonly containerdAddress?: string;
   readonly containerdBinary?: string;
   readonly snapshotter?: string;
+  /** Registries without TLS: `host`, `host:port` or a CIDR. Loopback is always one. */
+  readonly insecureRegistries?: readonly string[];
 }
 
 /** Everything that containerd does for us, wired up. */
@@ -46,6 +49,7 @@ export class Runtime implements Startable {
   readonly images: ImageStore;
   readonly unpacker: Unpacker;
   readonly assembler: Assembler;
+  readonly puller: Puller;
   readonly snapshots: Snapshots;
   readonly tasks: Tasks;
   readonly #components: RuntimeComponents;
@@ -74,6 +78,18 @@ export class Runtime implements Startable {
     this.images = images;
     this.unpacker = unpacker;
     this.assembler = new Assembler({ content, images, unpacker, snapshotter });
+    this.puller = new Puller(
+      {
+        ...components,
+        client,
+        content,
+        images,
+        unpacker,
+        assembler: this.assembler,
+        newLeaseId: () => this.newLeaseId(),
+      },
+      { insecureRegistries: init.insecureRegistries ?? [] },
+    );
     this.snapshots = new Snapshots({ client }, { snapshotter });
     const runcRoot = join(init.runDir, 'runc');
     this.tasks = new Tasks({ client, clock }, { runcRoot, snapshotter });

@@ -38,27 +38,30 @@ export class Assembler {
   }
 
   /**
-   * Unpacks an image whose manifest and blobs are all stored, and records it under its id. With
-   * `layerReady` a layer is applied as soon as its promise resolves.
+   * Unpacks an image whose manifest and config are stored, and records it under its id. Its layers
+   * may still be on their way: each is waited for by `before`.
    */
-  async finish(
-    target: Descriptor,
-    lease: string,
-    layerReady?: (layer: Descriptor, index: number) => Promise<void>,
-  ): Promise<StoredImage> {
+  async finish(target: Descriptor, lease: string, hooks: LayerHooks = {}): Promise<StoredImage> {
     const { content, images, unpacker, snapshotter } = this.#parts;
     const image = await images.load(target);
     const { manifest, config } = image;
     const diffIds = config.rootfs.diff_ids;
     const chain = chainIds(diffIds);
     for (const [index, layer] of manifest.layers.entries()) {
-      await layerReady?.(layer, index);
+      await hooks.before?.(layer, index);
       const chainId = chain[index] as string;
       const parent = chain[index - 1] ?? '';
       await unpacker.apply(layer, { chainId, parent, diffId: diffIds[index] as string }, lease);
+      await hooks.after?.(layer, index);
     }
     await labelImage(content, target.digest, { manifest, diffIds, snapshotter });
     await images.setId(image);
     return image;
   }
+}
+
+/** Called around the unpacking of each layer, lowest first. */
+export interface LayerHooks {
+  before?(layer: Descriptor, index: number): Promise<void>;
+  after?(layer: Descriptor, index: number): Promise<void>;
 }

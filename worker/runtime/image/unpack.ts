@@ -59,12 +59,24 @@ export class Unpacker {
     return work;
   }
 
+  /** Keeps a snapshot that exists already; false when there is none. */
+  async #hold(chainId: string, lease: string): Promise<boolean> {
+    const { leases } = this.#client;
+    const resource = { id: chainId, type: `snapshots/${this.#snapshotter}` };
+    try {
+      await this.#client.call(leases, leases.addResource, { id: lease, resource });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    return this.has(chainId);
+  }
+
   async #applyOnce(
     layer: Descriptor,
     { chainId, parent, diffId }: { chainId: string; parent: string; diffId: string },
     lease: string,
   ): Promise<void> {
-    if (await this.has(chainId)) return;
+    if (await this.#hold(chainId, lease)) return;
     const { diff, snapshots } = this.#client;
     const snapshotter = this.#snapshotter;
     const key = `extract-${chainId}`;
