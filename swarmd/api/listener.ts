@@ -75,10 +75,17 @@ export class Listener implements Startable {
   }
 }
 
+/**
+ * Filters with many names and the tokens of registries are longer than Node's 16 KiB, and dockerode
+ * repeats a whole config in the query when it creates one.
+ */
+const HEADER_LIMIT = { maxHeaderSize: 4 << 20 };
+
 function serverFor(address: ListenAddress): Server {
-  if (address.kind !== 'tcp' || !address.tls) return createServer();
+  if (address.kind !== 'tcp' || !address.tls) return createServer(HEADER_LIMIT);
   const { cert, key, ca } = address.tls;
   return createTlsServer({
+    ...HEADER_LIMIT,
     cert,
     key,
     ...(ca ? { ca, requestCert: true, rejectUnauthorized: true } : {}),

@@ -77,6 +77,7 @@ export async function splice(client: Duplex, inner: Duplex): Promise<void> {
   inner.once('end', () => closeSoon(client));
   client.once('close', () => inner.destroy());
   inner.once('close', () => closeSoon(client));
+  if (client.destroyed) inner.destroy();
   await Promise.all([closed(client), closed(inner)]);
 }
 
