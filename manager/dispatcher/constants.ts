@@ -18,6 +18,10 @@ export const REGISTRATION_WINDOW_MS = 8_000;
 export const ASSIGNMENT_BATCH_MS = 10;
 /** This many changes are sent without waiting for more. */
 export const ASSIGNMENT_BATCH_MAX = 100;
-export const SESSION_BATCH_MS = 20;
+/** A node's own record comes quickly: it may hold the addresses that its next task needs. */
+export const SESSION_BATCH_MS = 5;
+/** What all nodes are told alike: at least this long, and at most that. */
+export const SHARED_BATCH_MS = 20;
+export const SHARED_BATCH_MAX_MS = 1_000;
 export const STATUS_BATCH_MS = 20;
 export const STATUS_BATCH_MAX = 10_000;

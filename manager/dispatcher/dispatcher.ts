@@ -25,13 +25,15 @@ import {
   DEFAULT_HEARTBEAT_PERIOD_MS,
   ORPHAN_AFTER_MS,
   SESSION_BATCH_MS,
+  SHARED_BATCH_MAX_MS,
+  SHARED_BATCH_MS,
 } from './constants.ts';
 import { Liveness } from './liveness.ts';
 import { nodeOf, orphanTasks, registerNode, setNodeState } from './node-records.ts';
 import { RegistrationLimit } from './rate-limit.ts';
 import { Session } from './session.ts';
 import {
-  concernedSessions,
+  concernsAll,
   type SharedContent,
   sameToItself,
   sharedContent,
@@ -72,6 +74,7 @@ export class Dispatcher implements Startable {
   readonly #sessions = new Map<string, Session>();
   readonly #orphaning = new Map<string, Timer>();
   #shared: SharedContent | undefined;
+  #refreshing: Timer | undefined;
   #unsubscribe: (() => void)[] = [];
   #running = false;
 
@@ -91,7 +94,7 @@ export class Dispatcher implements Startable {
     const { store, membership } = this.#components;
     this.#unsubscribe = [
       store.subscribe((commit) => this.#onCommit(commit)),
-      membership.onMembers(() => this.#refreshAll()),
+      membership.onMembers(() => this.#refreshLater()),
     ];
     this.#running = true;
     const nodes = store.view((tx) => [...tx.all('node')]);
@@ -110,6 +113,7 @@ export class Dispatcher implements Startable {
   async stop(): Promise<void> {
     this.#running = false;
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#refreshing?.cancel();
     this.#liveness.stop();
     this.#statuses.stop();
     for (const timer of this.#orphaning.values()) timer.cancel();
@@ -134,7 +138,7 @@ export class Dispatcher implements Startable {
     let told: { node: Node | undefined; shared: SharedContent } | undefined;
     for (;;) {
       const node = store.view((tx) => tx.get('node', caller.nodeId));
-      const shared = this.#sharedContent();
+      const shared = this.#shared ?? this.#refresh();
       if (!told || told.shared !== shared || !sameToItself(told.node, node)) {
         told = { node, shared };
         yield { ...shared, node, sessionId: session.id };
@@ -267,16 +271,16 @@ export class Dispatcher implements Startable {
   }
 
   #onCommit(commit: Commit): void {
-    if (commit.restored) this.#refreshAll();
+    if (commit.restored) this.#refreshLater();
     for (const change of commit.changes) this.#onChange(change);
   }
 
   #onChange(change: StoreChange): void {
     if (change.kind === 'task') this.#onTask(change);
-    const concerned = concernedSessions(change);
-    if (concerned === 'all') this.#refreshAll();
-    else if (concerned) this.#sessions.get(concerned)?.contentChanged.fire();
-    if (change.kind === 'node') this.#onNode(change);
+    if (concernsAll(change)) this.#refreshLater();
+    if (change.kind !== 'node') return;
+    this.#sessions.get(change.object.id)?.contentChanged.fire();
+    this.#onNode(change);
   }
 
   #onTask(change: StoreChange & { kind: 'task' }): void {
@@ -315,18 +319,24 @@ export class Dispatcher implements Startable {
     this.#orphaning.delete(nodeId);
   }
 
-  #refreshAll(): void {
-    const { store, membership } = this.#components;
-    const old = this.#shared;
-    const shared = store.view((tx) => sharedContent(tx, membership.members()));
-    if (isDeepStrictEqual(old, shared)) return;
-    this.#shared = shared;
-    for (const session of this.#sessions.values()) session.contentChanged.fire();
+  /** The more nodes there are to tell, the longer changes that concern all of them are collected. */
+  #refreshLater(): void {
+    const wait = Math.min(SHARED_BATCH_MAX_MS, Math.max(SHARED_BATCH_MS, this.#sessions.size));
+    this.#refreshing ??= this.#components.clock.setTimer(wait, () => {
+      this.#refreshing = undefined;
+      if (!this.#running) return;
+      const before = this.#shared;
+      if (this.#refresh() === before) return;
+      for (const session of this.#sessions.values()) session.contentChanged.fire();
+    });
   }
 
-  #sharedContent(): SharedContent {
-    if (!this.#shared) this.#refreshAll();
-    return this.#shared as SharedContent;
+  /** Keeps the old object while it is equal, by which sessions see that there is nothing to tell. */
+  #refresh(): SharedContent {
+    const { store, membership } = this.#components;
+    const shared = store.view((tx) => sharedContent(tx, membership.members()));
+    if (!this.#shared || !isDeepStrictEqual(this.#shared, shared)) this.#shared = shared;
+    return this.#shared;
   }
 
   #heartbeatPeriod(): number {

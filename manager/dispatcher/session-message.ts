@@ -31,13 +31,12 @@ function ordersIn(node: Node | undefined): Node | undefined {
   return node && { ...node, meta: undefined, status: undefined, description: undefined };
 }
 
-/** Whose sessions a change may concern: one node's, everybody's, or nobody's. */
-export function concernedSessions(change: StoreChange): string | 'all' | undefined {
-  if (change.kind === 'cluster') return 'all';
-  if (change.kind !== 'node') return undefined;
+/** True when a change may concern the sessions of all nodes. */
+export function concernsAll(change: StoreChange): boolean {
+  if (change.kind !== 'node') return change.kind === 'cluster';
   const before = change.type === 'create' ? undefined : peerOf(oldNode(change));
   const after = change.type === 'remove' ? undefined : peerOf(change.object);
-  return isDeepStrictEqual(before, after) ? change.object.id : 'all';
+  return !isDeepStrictEqual(before, after);
 }
 
 function oldNode(change: StoreChange & { kind: 'node' }): Node {
