@@ -57,6 +57,7 @@ function addService(
   for (const name of [service.name, ...service.aliases]) {
     table.declare(name);
     table.declare(`tasks.${name}`);
+    if (service.slot) table.declare(`${service.slot}.${name}`);
     if (service.virtualIp) table.addStable(name, service.virtualIp);
     if (service.disabled) continue;
     if (!service.virtualIp) table.add(name, endpoint.ip);
