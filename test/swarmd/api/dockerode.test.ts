@@ -44,7 +44,7 @@ test('bodies larger than a megabyte', async (t) => {
   const loaded = await docker.loadImage(Readable.from([Buffer.alloc(5 << 20)]));
   const text = await textOf(loaded as never);
   assert.match(text, /loaded:5242880/);
-  const Data = Buffer.alloc(1_000 * 1_024, 'x').toString('base64');
+  const Data = Buffer.alloc(1_000 * 1_023, 'x').toString('base64');
   const config = await docker.createConfig({ Name: 'big', Data, Labels: {} });
   assert.ok(config);
   const name = 'x'.repeat(100_000);
