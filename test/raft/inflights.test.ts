@@ -79,3 +79,10 @@ test('9: the ring behaves like a list, however often it wraps around', () => {
     { numRuns: 500 },
   );
 });
+
+test('describe() shows the messages in flight', () => {
+  const inflights = new Inflights(3, 100);
+  for (const index of [4, 5, 8]) inflights.add(index, 10);
+  inflights.freeUpTo(4);
+  assert.equal(inflights.describe(), '2/3 messages, 20/100 bytes: 5 8');
+});

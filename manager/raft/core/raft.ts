@@ -47,6 +47,8 @@ export class Raft {
   heartbeatElapsed = 0;
   randomizedElectionTimeout = 0;
 
+  /** The first entry a leader has appended in its term. */
+  termStart = 0;
   /** To whom leadership is being handed over; no proposals are taken meanwhile. */
   leadTransferee = NONE;
   /** No further configuration change may be proposed until entries up to here are applied. */

@@ -116,6 +116,7 @@ export function maybeCommit(r: Raft): boolean {
   return r.log.maybeCommit(r.term, r.tracker.committed());
 }
 
+/** Has this leader committed an entry of its own term? Only then is its commit index up to date. */
 export function committedInTerm(r: Raft): boolean {
-  return r.log.termOrZero(r.log.committed) === r.term;
+  return r.log.committed >= r.termStart;
 }

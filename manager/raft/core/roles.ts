@@ -1,6 +1,6 @@
 /** The four roles and what a node gives up and takes on when it enters them (Raft 5.1, thesis 9.6). */
 
-import { EntryType, StateType } from '../types.ts';
+import { EntryType, NONE, StateType } from '../types.ts';
 import { appendEntries } from './append.ts';
 import type { Raft } from './raft.ts';
 
@@ -23,7 +23,7 @@ export function becomeCandidate(r: Raft): void {
 export function becomePreCandidate(r: Raft): void {
   refuseFrom(r, StateType.Leader);
   r.tracker.resetVotes();
-  r.lead = 0;
+  r.lead = NONE;
   r.state = StateType.PreCandidate;
   r.logger.info(`${r.name} became pre-candidate at term ${r.term}`);
 }
@@ -45,6 +45,7 @@ export function becomeLeader(r: Raft): void {
 
   // An entry of the new term: only by committing it are the former ones committed (Raft 5.4.2). It has
   // no payload, so no limit refuses it.
+  r.termStart = r.log.lastIndex() + 1;
   appendEntries(r, [{ type: EntryType.Normal }]);
   r.logger.info(`${r.name} became leader at term ${r.term}`);
 }

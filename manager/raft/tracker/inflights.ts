@@ -62,6 +62,17 @@ export class Inflights {
     this.#bytes = 0;
   }
 
+  /** `3/256 messages, 1200 bytes: 14 15 18` by the last indexes of the messages. */
+  describe(): string {
+    const capacity = this.#indexes.length;
+    const last = Array.from(
+      { length: this.#count },
+      (_, i) => this.#indexes[(this.#start + i) % capacity],
+    );
+    const bytes = this.maxBytes === 0 ? `${this.#bytes}` : `${this.#bytes}/${this.maxBytes}`;
+    return `${this.#count}/${this.maxCount} messages, ${bytes} bytes: ${last.join(' ')}`;
+  }
+
   #grow(): void {
     const capacity = Math.min(Math.max(2 * this.#count, 4), this.maxCount);
     const indexes = new Array<number>(capacity).fill(0);

@@ -4,7 +4,8 @@
  *     committed cfg=(1,2,3) [cfgj=(3,4)|zero] idx=(12,_,5,…)
  *     vote      cfg=(1,2,3) [cfgj=(3,4)|zero] votes=(y,_,n,…)
  *
- * One index or vote for each id of cfg, then for each new id of cfgj; `_` stands for no information.
+ * One index or vote for each id of cfg, then for each new id of cfgj, as they are listed; `_`, and index 0,
+ * stand for no information.
  */
 
 import {
@@ -17,10 +18,10 @@ import { parseNumber, valuesOf } from './arguments.ts';
 import type { Command } from './data-file.ts';
 
 export function runQuorumCommand(command: Command): string {
-  const incoming = idsOf(command, 'cfg');
-  const outgoing = idsOf(command, 'cfgj');
+  const listed = [idsOf(command, 'cfg'), idsOf(command, 'cfgj')];
+  const ids = [...new Set(listed.flat())];
+  const [incoming = [], outgoing = []] = listed.map((each) => [...each].sort((a, b) => a - b));
   const isJoint = valuesOf(command.args, 'cfgj') !== undefined;
-  const ids = [...new Set([...incoming, ...outgoing])];
   switch (command.name) {
     case 'committed': {
       const acked = lookup(ids, valuesOf(command.args, 'idx') ?? [], parseNumber);
@@ -43,7 +44,7 @@ export function runQuorumCommand(command: Command): string {
 function idsOf(command: Command, key: string): number[] {
   const values = valuesOf(command.args, key) ?? [];
   if (values.length === 1 && values[0] === 'zero') return [];
-  return values.map(parseNumber).sort((a, b) => a - b);
+  return values.map(parseNumber);
 }
 
 function lookup<T>(
@@ -56,7 +57,7 @@ function lookup<T>(
   }
   const known = new Map<number, T>();
   ids.forEach((id, i) => {
-    if (texts[i] !== '_') known.set(id, parse(texts[i]!));
+    if (texts[i] !== '_' && texts[i] !== '0') known.set(id, parse(texts[i]!));
   });
   return (id) => known.get(id);
 }

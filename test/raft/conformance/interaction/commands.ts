@@ -1,9 +1,10 @@
 /** The commands on clusters: each name and what it does. */
 
 import { describeMessage, MessageType, message } from '../../../../manager/raft/index.ts';
-import { numberOf, numbers, positionals } from '../arguments.ts';
+import { flagOf, numberOf, numbers, parseNumber, positionals } from '../arguments.ts';
 import { type Argument, type Command, parseDirective } from '../data-file.ts';
 import { addNodes } from './add-nodes.ts';
+import { bytesOf } from './bytes.ts';
 import { deliverMessages } from './deliver.ts';
 import type { EnvironmentNode, InteractionEnvironment } from './environment.ts';
 import { printRaftLog, printRaftState, printStatus } from './inspect.ts';
@@ -53,6 +54,12 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   propose,
   'raft-log': onNode((node, env) => printRaftLog(env, node)),
   'raft-state': printRaftState,
+  'read-index': readIndex,
+  'report-snapshot': (env, args) => {
+    // `report-snapshot FROM TO ok=true|false`, an addition of ours.
+    const [from, to] = numbers(args);
+    env.node(from!).raw.reportSnapshot(to!, flagOf(args, 'ok') ?? true);
+  },
   'report-unreachable': (env, args) => {
     const [from, to] = numbers(args);
     env.node(from!).raw.reportUnreachable(to!);
@@ -97,6 +104,12 @@ function onNodes(
       env.output.indented(() => act(env, node));
     }
   };
+}
+
+/** `read-index ID TEXT`, an addition of ours: the answer comes in a Ready, with the text as its context. */
+function readIndex(env: InteractionEnvironment, args: readonly Argument[]): void {
+  const [id, text] = positionals(args);
+  env.node(parseNumber(id)).raw.readIndex(bytesOf(text ?? ''));
 }
 
 function tickTimes(raw: EnvironmentNode['raw'], count: number): void {
