@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sleep } from '../common/clock.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
 import { readStream } from '../common/grpc-stream.ts';
 import {
@@ -38,6 +39,7 @@ const RESTART_WAIT_MS = 5_000;
 /** How long one that begins or enters a cluster waits until it serves. */
 const ENTRY_WAIT_MS = 30_000;
 const LEAVE_TIMEOUT_MS = 10_000;
+const STOP_LIMIT_MS = 5_000;
 
 /**
  * One manager: the replicated log and store, the gRPC server of port 2377, and the leader's work
@@ -99,6 +101,11 @@ export class Manager implements ManagerApi {
       const keys = await KeyFile.open(this.#components, { path });
       await this.#server.listen(this.#init.listenAddr);
       const consensus = await this.#openConsensus(keys);
+      if (this.#closing.signal.aborted) {
+        // Stopped in the meantime, when this was not there to be stopped.
+        await consensus.stop();
+        throw this.#closing.signal.reason;
+      }
       this.#consensus = consensus;
       consensus.onLeadership((leads) => this.#leadership.follow(leads));
       this.#store.subscribe((commit) => this.#followSnapshotPolicy(consensus, commit));
@@ -206,9 +213,21 @@ export class Manager implements ManagerApi {
   async #stop(): Promise<void> {
     this.#closing.abort(new SwarmError('SWM_UNAVAILABLE', 'This manager is stopping.'));
     await this.#consensus?.stop();
-    await this.#leadership.stop();
+    await this.#stopLeading();
     this.#leaderLink.close();
     await this.#server.stop();
+  }
+
+  /** Nothing of the leader's can be written any more, so what hangs is left to end by itself. */
+  async #stopLeading(): Promise<void> {
+    const { clock, logger } = this.#components;
+    const done = new AbortController();
+    const late = sleep(clock, STOP_LIMIT_MS, done.signal).then(
+      () => logger.error('the role of the leader did not stop in time'),
+      () => undefined,
+    );
+    await Promise.race([this.#leadership.stop(), late]);
+    done.abort(new Error('stopped'));
   }
 
   #running(): Consensus {

@@ -4,19 +4,26 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
-import { Client } from '@grpc/grpc-js';
+import { Client, Server } from '@grpc/grpc-js';
+import { systemClock } from '../../../common/clock.ts';
+import { unaryHandler } from '../../../common/grpc-stream.ts';
 import { systemRandom } from '../../../common/random.ts';
+import { caService } from '../../../manager/ca/ca-service.ts';
 import { CredentialSource, createClientCredentials } from '../../../manager/ca/credentials.ts';
 import { generateJoinToken, parseJoinToken } from '../../../manager/ca/join-token.ts';
 import { SecurityConfig } from '../../../manager/ca/security-config.ts';
 import { readNodeFiles } from '../../../manager/ca/state-files.ts';
 import { callUnary } from '../../../manager/rpc.ts';
-import { CAService } from '../../../proto/gen/swarm/ca.ts';
+import {
+  CAService,
+  type IssueNodeCertificateRequest,
+  NodeCAService,
+} from '../../../proto/gen/swarm/ca.ts';
 import { NodeSpec_Availability, NodeSpec_Membership } from '../../../proto/gen/swarm/specs.ts';
 import { IssuanceState, NodeRole } from '../../../proto/gen/swarm/types.ts';
 import { eventually } from '../../support/eventually.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { type CaCluster, components, startCaCluster, tempDir } from './fixture.ts';
+import { type CaCluster, components, listen, startCaCluster, tempDir } from './fixture.ts';
 
 const ACTIVE = NodeSpec_Availability.ACTIVE;
 
@@ -68,6 +75,43 @@ test('a manager of another cluster is not trusted', async (t) => {
     code: 'SWM_INVALID_ARGUMENT',
     message: `remote CA does not match fingerprint. Expected: ${expected}`,
   });
+});
+
+test('an impostor that shows the right root gets no token', async (t) => {
+  const [cluster, other] = await Promise.all([startCaCluster(t), startCaCluster(t)]);
+  const tokens: string[] = [];
+  const server = new Server();
+  const authority = () => {
+    throw new Error('not asked for');
+  };
+  const rootCaPem = () => cluster.security.rootCaPem;
+  server.addService(CAService, caService({ clock: systemClock, rootCaPem, authority }));
+  server.addService(NodeCAService, {
+    issueNodeCertificate: unaryHandler<IssueNodeCertificateRequest, never>(async (call) => {
+      tokens.push(call.request.token);
+      throw new Error('caught one');
+    }),
+    nodeCertificateStatus: unaryHandler<unknown, never>(async () => {
+      throw new Error('not asked for');
+    }),
+  });
+  const addr = await listen(server, other.security);
+  t.after(() => server.forceShutdown());
+  const clock = {
+    ...systemClock,
+    setTimer: (_ms: number, fn: () => void) => systemClock.setTimer(0, fn),
+  };
+  const joining = SecurityConfig.join(
+    { ...components, clock, remotes: () => [addr] },
+    {
+      stateDir: await tempDir(t),
+      remotes: [addr],
+      token: cluster.tokens.worker,
+      availability: ACTIVE,
+    },
+  );
+  await assert.rejects(joining, { code: 'SWM_UNAVAILABLE', message: /certificate/ });
+  assert.deepEqual(tokens, []);
 });
 
 test('an identity survives on disk with the modes it needs', async (t) => {
