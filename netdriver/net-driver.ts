@@ -260,7 +260,8 @@ export class NetDriver implements NetDriverApi {
       const { id } = endpoint.config.network;
       nodes = Math.max(nodes, this.#components.gossip.attendance(id).length);
     }
-    await sleep(this.#components.clock, spreadTime(nodes));
+    const wait = spreadTime(nodes);
+    if (wait > 0) await sleep(this.#components.clock, wait);
   }
 
   createLocalNetwork(

@@ -54,7 +54,12 @@ export class LinuxKernel implements Kernel {
 
   createNetns(name: Netns): void {
     this.#namespaces.create(name);
-    this.apply(name, [{ op: 'set-link', name: 'lo', up: true }]);
+    try {
+      this.apply(name, [{ op: 'set-link', name: 'lo', up: true }]);
+    } catch (error) {
+      this.#namespaces.remove(name);
+      throw error;
+    }
   }
 
   removeNetns(name: Netns): void {

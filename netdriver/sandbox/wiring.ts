@@ -72,7 +72,12 @@ export class Wiring {
     kernel.removeNetns(sandbox.netns);
     kernel.createNetns(sandbox.netns);
     const wanted = Object.entries(sandbox.config.sysctls).filter(([key]) => key.startsWith('net.'));
-    kernel.setSysctls(sandbox.netns, { ...SYSCTLS, ...Object.fromEntries(wanted) });
+    try {
+      kernel.setSysctls(sandbox.netns, { ...SYSCTLS, ...Object.fromEntries(wanted) });
+    } catch (error) {
+      kernel.removeNetns(sandbox.netns);
+      throw error;
+    }
     sandbox.rules = new TableWriter({ kernel }, { netns: sandbox.netns, fresh: true });
   }
 

@@ -82,7 +82,8 @@ class Table {
         return;
       case 'add rule':
         need(chain);
-        for (const [, used = ''] of rest.matchAll(/@([a-z_]+)/g)) need(this.maps.has(used));
+        for (const [, used = ''] of rest.matchAll(/@([a-z_]+)(?![a-z_,])/g))
+          need(this.maps.has(used));
         chain?.rules.push(rest);
         return;
       case 'add element':
