@@ -9,12 +9,14 @@ import { Orchestrator } from '../../manager/orchestrator/orchestrator.ts';
 import { TaskReaper } from '../../manager/orchestrator/task-reaper.ts';
 import { Scheduler } from '../../manager/scheduler/scheduler.ts';
 import type { MemoryStore } from '../../manager/store/memory-store.ts';
+import type { StoreChange } from '../../manager/store/types.ts';
 import { Cluster, Network, Node } from '../../proto/gen/swarm/objects.ts';
 import { TaskState } from '../../proto/gen/swarm/types.ts';
 import { localStore } from '../support/local-store.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { SimNode } from './sim-node.ts';
+import { assertLegal } from './task-invariants.ts';
 
 /**
  * A leader with all its parts and a number of real agents over engines in memory, on virtual time:
@@ -28,10 +30,14 @@ export class ControlPlane {
   dispatcher!: Dispatcher;
   broker!: LogBroker;
   #parts: Startable[] = [];
+  #violation: unknown;
 
   constructor(seed: number) {
     this.random = seededRandom(seed);
     this.store = localStore(this.clock).store;
+    this.store.subscribe(({ changes }) => {
+      for (const change of changes) if (change.kind === 'task') this.#check(change);
+    });
   }
 
   static async start(nodes: number, seed = 1): Promise<ControlPlane> {
@@ -58,9 +64,11 @@ export class ControlPlane {
     return plane;
   }
 
+  /** Throws when a task went where none may go. */
   async stop(): Promise<void> {
     for (const node of this.nodes) await this.during(node.stop());
     for (const part of this.#parts.reverse()) await this.during(part.stop());
+    if (this.#violation) throw this.#violation;
   }
 
   /** Lets time pass until `work` is done. */
@@ -113,6 +121,15 @@ export class ControlPlane {
   /** Containers of the service that really run. */
   containers(serviceId: string): number {
     return this.nodes.reduce((sum, node) => sum + node.containersOf(serviceId), 0);
+  }
+
+  /** A listener must not throw: what it found is thrown at the end. */
+  #check(change: StoreChange & { kind: 'task' }): void {
+    try {
+      assertLegal(change);
+    } catch (error) {
+      this.#violation ??= error;
+    }
   }
 
   async #lead(): Promise<void> {
