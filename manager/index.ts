@@ -8,9 +8,10 @@ export {
 export { parseJoinToken, SecurityConfig, type SecurityConfigComponents } from './ca/index.ts';
 export type { MemberStatus } from './consensus/types.ts';
 export { PREDEFINED_LABEL } from './control/validate-network.ts';
-export { Manager, removeManagerState } from './manager.ts';
+export { Manager } from './manager.ts';
 export type { ManagerComponents, ManagerInit, ManagerMode } from './manager-init.ts';
 export { isDirty } from './orchestrator/dirty.ts';
+export { removeManagerState } from './raft-state.ts';
 export { explainPlacement } from './scheduler/explain.ts';
 export type { Explanation } from './scheduler/schedule.ts';
 export { resolveObject } from './store/resolve.ts';

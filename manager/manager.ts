@@ -1,5 +1,3 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { sleep } from '../common/clock.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
 import { readStream } from '../common/grpc-stream.ts';
@@ -10,9 +8,8 @@ import {
   type SubscribeLogsRequest,
 } from '../proto/gen/swarm/logs.ts';
 import { RaftMembershipServiceService as MembershipService } from '../proto/gen/swarm/raft.ts';
-import { NodeRole } from '../proto/gen/swarm/types.ts';
-import { authorizationInterceptor, KeyFile } from './ca/index.ts';
-import { Consensus, type ConsensusInit, type MemberStatus } from './consensus/index.ts';
+import { authorizationInterceptor } from './ca/index.ts';
+import type { Consensus, MemberStatus } from './consensus/index.ts';
 import {
   type ControlContext,
   forwardingControl,
@@ -25,7 +22,7 @@ import { waitForLeader } from './leader-wait.ts';
 import { LeadershipFollower } from './leadership-follower.ts';
 import type { ManagerComponents, ManagerInit } from './manager-init.ts';
 import { addManagerServices } from './manager-services.ts';
-import { requestRaftJoin } from './raft-join.ts';
+import { openConsensus, openKeyFile, removeManagerState } from './raft-state.ts';
 import { callUnary } from './rpc.ts';
 import { RpcServer } from './rpc-server.ts';
 import { MemoryStore } from './store/memory-store.ts';
@@ -96,11 +93,12 @@ export class Manager implements ManagerApi {
    */
   async start(): Promise<void> {
     try {
-      await mkdir(raftDir(this.#init.stateDir), { recursive: true, mode: 0o700 });
-      const path = join(raftDir(this.#init.stateDir), 'keys.json');
-      const keys = await KeyFile.open(this.#components, { path });
+      const keys = await openKeyFile(this.#components, this.#init.stateDir);
+      // Before it joins: the leader looks whether somebody answers here.
       await this.#server.listen(this.#init.listenAddr);
-      const consensus = await this.#openConsensus(keys);
+      const { signal } = this.#closing;
+      const components = { ...this.#components, stateMachine: this.#store, keys };
+      const consensus = await openConsensus(components, this.#init, signal);
       if (this.#closing.signal.aborted) {
         // Stopped in the meantime, when this was not there to be stopped.
         await consensus.stop();
@@ -235,45 +233,6 @@ export class Manager implements ManagerApi {
     throw new SwarmError('SWM_UNAVAILABLE', 'This manager is being prepared.');
   }
 
-  async #openConsensus(keys: KeyFile): Promise<Consensus> {
-    const { mode, advertiseAddr: addr, stateDir } = this.#init;
-    const { clock, random, logger, securityConfig } = this.#components;
-    const init: ConsensusInit = {
-      dir: join(raftDir(stateDir), 'log'),
-      nodeId: securityConfig.identity.nodeId,
-      addr,
-      onFailure: (err) => logger.error({ err }, 'this manager cannot go on'),
-      onRemoved: () => this.#init.onRemoved?.(),
-    };
-    const components = {
-      clock,
-      random,
-      logger: logger.child({ module: 'consensus' }),
-      keys,
-      stateMachine: this.#store,
-      dial: (nodeId: string) => ({
-        credentials: securityConfig.clientCredentials(NodeRole.MANAGER, nodeId),
-      }),
-    };
-    if (mode.type === 'bootstrap') {
-      return Consensus.open(components, { ...init, bootstrap: true });
-    }
-    if (mode.type === 'force-new-cluster') {
-      return Consensus.open(components, { ...init, forceNewCluster: true });
-    }
-    try {
-      return await Consensus.open(components, init);
-    } catch (error) {
-      // There is no log yet: a node that has only just become a manager.
-      if (!isSwarmError(error, 'SWM_FAILED_PRECONDITION')) throw error;
-    }
-    const remotes = mode.type === 'join' ? mode.remotes : securityConfig.remotes();
-    const { signal } = this.#closing;
-    const { raftId, membership } = await requestRaftJoin(this.#components, remotes, addr, signal);
-    if (!membership) throw new SwarmError('SWM_INTERNAL', 'the leader named no Raft members');
-    return Consensus.open(components, { ...init, join: { raftId, membership } });
-  }
-
   /** Waits until this manager can be asked and told. */
   async #serving(consensus: Consensus): Promise<void> {
     const { mode } = this.#init;
@@ -353,13 +312,4 @@ export class Manager implements ManagerApi {
       keep: raft.logEntriesForSlowFollowers,
     });
   }
-}
-
-/** Removes the log and its keys, after a demotion or before a new life. The manager must be stopped. */
-export async function removeManagerState(stateDir: string): Promise<void> {
-  await rm(raftDir(stateDir), { recursive: true, force: true });
-}
-
-function raftDir(stateDir: string): string {
-  return join(stateDir, 'raft');
 }

@@ -1,0 +1,72 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isSwarmError, SwarmError } from '../common/errors.ts';
+import { NodeRole } from '../proto/gen/swarm/types.ts';
+import { KeyFile } from './ca/index.ts';
+import { Consensus, type ConsensusComponents, type ConsensusInit } from './consensus/index.ts';
+import type { ManagerComponents, ManagerInit } from './manager-init.ts';
+import { requestRaftJoin } from './raft-join.ts';
+
+/** The keys that the log on disk is sealed with, made at the first start. */
+export async function openKeyFile(
+  components: Pick<ManagerComponents, 'random'>,
+  stateDir: string,
+): Promise<KeyFile> {
+  await mkdir(raftDir(stateDir), { recursive: true, mode: 0o700 });
+  return KeyFile.open(components, { path: join(raftDir(stateDir), 'keys.json') });
+}
+
+/** Removes the log and its keys, after a demotion or before a new life. The manager must be stopped. */
+export async function removeManagerState(stateDir: string): Promise<void> {
+  await rm(raftDir(stateDir), { recursive: true, force: true });
+}
+
+export interface OpenConsensusComponents extends ManagerComponents {
+  readonly keys: KeyFile;
+  readonly stateMachine: ConsensusComponents['stateMachine'];
+}
+
+/**
+ * The log of this manager, as `init.mode` says: a new one, the stored one, or that of a new member
+ * that asks the others to let it in. This manager must listen already when it does.
+ */
+export async function openConsensus(
+  components: OpenConsensusComponents,
+  init: ManagerInit,
+  signal: AbortSignal,
+): Promise<Consensus> {
+  const { securityConfig, logger } = components;
+  const { mode, advertiseAddr: addr } = init;
+  const own: ConsensusComponents = {
+    ...components,
+    logger: logger.child({ module: 'consensus' }),
+    dial: (nodeId) => ({
+      credentials: securityConfig.clientCredentials(NodeRole.MANAGER, nodeId),
+    }),
+  };
+  const boot: ConsensusInit = {
+    dir: join(raftDir(init.stateDir), 'log'),
+    nodeId: securityConfig.identity.nodeId,
+    addr,
+    onFailure: (err) => logger.error({ err }, 'this manager cannot go on'),
+    onRemoved: () => init.onRemoved?.(),
+  };
+  if (mode.type === 'bootstrap') return Consensus.open(own, { ...boot, bootstrap: true });
+  if (mode.type === 'force-new-cluster') {
+    return Consensus.open(own, { ...boot, forceNewCluster: true });
+  }
+  try {
+    return await Consensus.open(own, boot);
+  } catch (error) {
+    // There is no log yet: a node that has only just become a manager.
+    if (!isSwarmError(error, 'SWM_FAILED_PRECONDITION')) throw error;
+  }
+  const remotes = mode.type === 'join' ? mode.remotes : securityConfig.remotes();
+  const { raftId, membership } = await requestRaftJoin(components, remotes, addr, signal);
+  if (!membership) throw new SwarmError('SWM_INTERNAL', 'the leader named no Raft members');
+  return Consensus.open(own, { ...boot, join: { raftId, membership } });
+}
+
+function raftDir(stateDir: string): string {
+  return join(stateDir, 'raft');
+}
