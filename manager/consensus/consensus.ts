@@ -22,6 +22,21 @@ import { Transfer } from './transfer.ts';
 import type { ConsensusApi, MemberStatus, Proposal } from './types.ts';
 import { Vault } from './vault.ts';
 
+/** Indexes of the log, and what it takes. */
+export interface ConsensusStats {
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly lastIndex: number;
+  /** The first entry that is kept, and the last one that the newest snapshot covers. */
+  readonly firstIndex: number;
+  readonly snapshotIndex: number;
+  /** Approximate memory of the entries that are kept. */
+  readonly logBytes: number;
+  /** Payload of proposals that are not yet applied. */
+  readonly pendingBytes: number;
+}
+
 /** How long a manager that stops, or whose disk failed, waits for another to take over. */
 const HANDOVER_MS = 1000;
 
@@ -198,6 +213,15 @@ export class Consensus implements ConsensusApi, Startable {
    */
   rotateKeys(): Promise<void> {
     return this.#replica.reseal();
+  }
+
+  /** For metrics. */
+  stats(): ConsensusStats {
+    const { loop, logStart } = this.#replica;
+    const { term, commit } = loop.status().hardState;
+    const { appliedIndex, lastIndex } = loop;
+    const pendingBytes = this.#proposals.bytes;
+    return { term, commitIndex: commit, appliedIndex, lastIndex, ...logStart, pendingBytes };
   }
 
   /** The state of the core, for people. */

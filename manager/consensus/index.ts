@@ -1,6 +1,16 @@
-/** The replicated log between managers. */
+/**
+ * The replicated log between managers: the driver of the Raft core (`raft-ts`).
+ *
+ *   Consensus    what the rest of a manager sees: leadership, proposals, reads, members
+ *   Replica      one copy of log and state: puts the parts below together
+ *   RaftLoop     one turn per event loop turn: core in, core out; AppendThread, ApplyThread
+ *   LogDisk      the durable log: packs of entries, each value sealed by the Vault; LogTail in memory
+ *   Snapshot*    taken beside the running log, stored and sent in chunks
+ *   Transport    a stream to each Peer; PeerGate lets theirs in
+ *   MemberChanges, Transfer, Failover   who the members are and which of them leads
+ */
 
-export { Consensus } from './consensus.ts';
+export { Consensus, type ConsensusStats } from './consensus.ts';
 export type { Dialer, Dialing } from './dial.ts';
 export type { ConsensusComponents, ConsensusInit } from './init.ts';
 export type { AddRequest } from './member-changes.ts';

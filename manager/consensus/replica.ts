@@ -111,6 +111,12 @@ export class Replica {
     return this.#lastChangeIndex;
   }
 
+  get logStart(): { firstIndex: number; snapshotIndex: number; logBytes: number } {
+    const { manifest, bytes } = this.#tail;
+    const firstIndex = this.#tail.firstIndex();
+    return { firstIndex, snapshotIndex: manifest?.index ?? 0, logBytes: bytes };
+  }
+
   /** Brings the state machine to where it was, from the disk alone. Ends early when `isOver`. */
   async load(isOver: () => boolean): Promise<void> {
     const { manifest } = this.#tail;

@@ -209,8 +209,12 @@ export class TestCluster {
     return until(() => this.running.every((each) => voters(each) === size), `${size} voters`);
   }
 
-  async stop(): Promise<void> {
+  async killAll(): Promise<void> {
     await Promise.all(this.managers.map((manager) => manager.kill()));
+  }
+
+  async stop(): Promise<void> {
+    await this.killAll();
     await rm(this.#root, { recursive: true, force: true });
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Level } from 'level';
-import { type Entry, EntryType } from 'raft-ts';
+import { EMPTY_CONF_STATE, type Entry, EntryType } from 'raft-ts';
 import { isSwarmError } from '../../../common/errors.ts';
 import { systemRandom } from '../../../common/random.ts';
 import { LogDisk } from '../../../manager/consensus/log-disk.ts';
@@ -97,13 +97,7 @@ describe('the log on disk', () => {
           if (compact !== undefined && compact < model.length) {
             const index = compacted + compact;
             const at = model[compact - 1]?.term ?? compactedTerm;
-            const confState = {
-              voters: [7],
-              learners: [],
-              votersOutgoing: [],
-              learnersNext: [],
-              autoLeave: false,
-            };
+            const confState = EMPTY_CONF_STATE;
             const membership = { members: [], removed: [] };
             const snapshot = { id: 'x', index, term: at, confState, membership };
             await disk.write({ snapshot: { ...snapshot, chunks: 0, bytes: 0 }, sync: false });
@@ -248,30 +242,36 @@ describe('keys', () => {
     await assert.rejects(read(dir, keyRing(2)), { code: 'SWM_LOCKED' });
   });
 
-  it('can be replaced, and old values do not stay', async () => {
+  it('can be replaced, and what they sealed does not stay', async () => {
     const dir = await freshDir();
-    let keys = keyRing(1);
-    const ring: KeyRing = {
-      get current() {
-        return keys.current;
-      },
-      get all() {
-        return keys.all;
-      },
-    };
-    const disk = diskAt(dir, ring);
+    let disk = diskAt(dir, keyRing(1));
     await disk.open();
     const hardState = { term: 1, vote: 0, commit: 3 };
     await disk.write({ identity: IDENTITY, hardState, entries: run(1, 3, 1), sync: true });
     await disk.putChunk('x', 0, Buffer.from('a chunk'));
-    keys = keyRing(2, 1);
+    const confState = EMPTY_CONF_STATE;
+    const membership = { members: [], removed: [] };
+    const place = { id: 'x', index: 1, term: 1, chunks: 1, bytes: 7 };
+    await disk.write({ snapshot: { ...place, confState, membership }, sync: true });
+    await disk.close();
+    const db = new Level<string, Buffer>(dir, { valueEncoding: 'buffer' });
+    const old = (await db.values().all()).map((sealed) => sealed.subarray(9));
+    await db.close();
+
+    disk = diskAt(dir, keyRing(2, 1));
+    await disk.open();
     await disk.write({ entries: run(4, 3, 1), prevTerm: 1, sync: true });
     await disk.reseal();
-    keys = keyRing(2);
+    await disk.close();
+    for (const name of await readdir(dir)) {
+      const content = await readFile(join(dir, name));
+      assert.ok(!old.some((sealed) => content.includes(sealed)), name);
+    }
+    disk = diskAt(dir, keyRing(2));
+    const log = await disk.open();
+    assert.deepEqual(plain(log?.entries ?? []), plain(run(1, 6, 1)));
     assert.equal((await disk.getChunk('x', 0)).toString(), 'a chunk');
     await disk.close();
-    const log = await read(dir, keyRing(2));
-    assert.deepEqual(plain(log?.entries ?? []), plain(run(1, 6, 1)));
   });
 
   it('hide the content', async () => {

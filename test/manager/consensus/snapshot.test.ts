@@ -31,6 +31,9 @@ describe('snapshots', () => {
     await until(() => manager.api.isLeader, 'it leads');
     await writeMany(manager, 300, 100);
     assert.equal(manager.machine.texts.length, 400);
+    const stats = manager.api.stats();
+    assert.ok(stats.snapshotIndex > 300 && stats.firstIndex > 290, JSON.stringify(stats));
+    assert.deepEqual([stats.lastIndex, stats.pendingBytes], [manager.api.appliedIndex, 0]);
   });
 
   it('bring a new member up to date', async () => {
