@@ -227,13 +227,14 @@ test('a certificate renews itself between half and four fifths of its time', asy
   await clock.advance(validity * 0.49);
   assert.equal(worker.certificatePem, before);
   await clock.advance(validity * 0.32);
-  assert.equal(tries, 1);
+  const failed = tries;
+  assert(failed >= 1, 'it has tried');
   remotes = [cluster.addr];
   await eventually(async () => {
     await clock.advance(1_000);
     assert(renewed, 'after the retry');
   });
-  assert(tries >= 2);
+  assert(tries > failed);
   assert.notEqual(worker.certificatePem, before);
 });
 
