@@ -1,7 +1,10 @@
 /** What every node does with the appends, heartbeats and snapshots of its leader (Raft 5.3, 7). */
 
-import { restore as restoreConfig } from '../confchange/restore.ts';
+import type { Changed } from '../confchange/changer.ts';
+import { isSameConfState, restore as restoreConfig } from '../confchange/restore.ts';
+import { ErrConfChange, RaftFault } from '../errors.ts';
 import { isEmptySnapshot } from '../message.ts';
+import { confState } from '../tracker/config.ts';
 import { ProgressTracker } from '../tracker/tracker.ts';
 import { type ConfState, type Message, MessageType, type Snapshot, StateType } from '../types.ts';
 import { switchToConfig } from './membership.ts';
@@ -9,6 +12,10 @@ import { hex, type Raft } from './raft.ts';
 import { becomeFollower } from './roles.ts';
 
 export function onAppend(r: Raft, m: Message): void {
+  if (!isLogSlice(m)) {
+    r.logger.error(`${r.name} ignored a MsgApp from ${hex(m.from)} with entries out of order`);
+    return;
+  }
   if (m.index < r.log.committed) {
     // An old append; what it would match is committed, which is better to know.
     r.send({ type: MessageType.AppResp, to: m.from, index: r.log.committed });
@@ -17,6 +24,16 @@ export function onAppend(r: Raft, m: Message): void {
   const last = r.log.maybeAppend(m.logTerm, m.index, m.entries, m.commit);
   if (last !== undefined) r.send({ type: MessageType.AppResp, to: m.from, index: last });
   else rejectAppend(r, m);
+}
+
+/** A piece of a log: indexes without gaps, terms that never decrease and are not above the leader's. */
+function isLogSlice(m: Message): boolean {
+  let { index, logTerm: term } = m;
+  for (const entry of m.entries) {
+    if (entry.index !== ++index || entry.term < term) return false;
+    term = entry.term;
+  }
+  return term <= m.term;
 }
 
 /** Says where the logs may agree at best, judged by the term the leader has at m.index. */
@@ -56,14 +73,14 @@ export function onSnapshot(r: Raft, m: Message): void {
 
 /** Makes the snapshot the new start of the log. False: it is of no use, and was ignored. */
 function restore(r: Raft, snapshot: Snapshot): boolean {
-  const { index, term, confState } = snapshot.metadata;
+  const { index, term } = snapshot.metadata;
   if (index <= r.log.committed) return false;
   if (r.state !== StateType.Follower) {
     r.logger.warn(`${r.name} attempted to restore snapshot as leader; should never happen`);
     becomeFollower(r, r.term + 1, 0);
     return false;
   }
-  if (!isMember(r.id, confState)) {
+  if (!isMember(r.id, snapshot.metadata.confState)) {
     r.logger.warn(
       `${r.name} attempted to restore snapshot but it is not in the ConfState; should never happen`,
     );
@@ -82,7 +99,7 @@ function restore(r: Raft, snapshot: Snapshot): boolean {
     return false;
   }
   r.log.restore(snapshot);
-  useConfState(r, confState);
+  useConfState(r, snapshot.metadata.confState);
   r.configIndex = index;
   r.logger.info(`${r.name} ${position()} restored snapshot [index: ${index}, term: ${term}]`);
   return true;
@@ -93,9 +110,22 @@ function isMember(id: number, state: ConfState): boolean {
   return [state.voters, state.learners, state.votersOutgoing].some((ids) => ids.includes(id));
 }
 
-/** Puts a durable configuration in force, in place of whatever was. */
+/** Puts a durable configuration in force, in place of whatever was. RaftFault if it is none. */
 export function useConfState(r: Raft, state: ConfState): void {
-  r.tracker = new ProgressTracker(r.settings.maxInflightMsgs, r.settings.maxInflightBytes);
-  const { config, progress } = restoreConfig(r.tracker, r.log.lastIndex(), state);
+  const tracker = new ProgressTracker(r.settings.maxInflightMsgs, r.settings.maxInflightBytes);
+  const { config, progress } = restored(tracker, r.log.lastIndex(), state);
+  if (!isSameConfState(state, confState(config))) {
+    throw new RaftFault(`no valid configuration: ${JSON.stringify(state)}`);
+  }
+  r.tracker = tracker;
   switchToConfig(r, config, progress);
+}
+
+function restored(tracker: ProgressTracker, lastIndex: number, state: ConfState): Changed {
+  try {
+    return restoreConfig(tracker, lastIndex, state);
+  } catch (error) {
+    if (!(error instanceof ErrConfChange)) throw error;
+    throw new RaftFault(`no valid configuration: ${JSON.stringify(state)}: ${error.message}`);
+  }
 }

@@ -1,10 +1,8 @@
 /** A node as it comes up: from the durable state of its storage, as a follower of nobody. */
 
-import { isSameConfState } from '../confchange/restore.ts';
 import { settingsOf } from '../config.ts';
 import { RaftFault } from '../errors.ts';
 import { voterIds } from '../quorum/joint.ts';
-import { confState } from '../tracker/config.ts';
 import { type Config, type HardState, NONE } from '../types.ts';
 import { useConfState } from './follow.ts';
 import { hex, Raft } from './raft.ts';
@@ -13,11 +11,8 @@ import { becomeFollower } from './roles.ts';
 /** Throws ErrConfig, and RaftFault if the durable state contradicts itself. */
 export function startRaft(config: Config): Raft {
   const r = new Raft(settingsOf(config));
-  const { hardState, confState: durable } = config.storage.initialState();
-  useConfState(r, durable);
-  if (!isSameConfState(durable, confState(r.tracker.config))) {
-    throw new RaftFault('the configuration of the storage is not a valid one');
-  }
+  const { hardState, confState } = config.storage.initialState();
+  useConfState(r, confState);
   loadHardState(r, hardState);
   if (r.settings.applied > 0) r.log.appliedTo(r.settings.applied, 0);
   r.configIndex = r.log.applied;

@@ -2,6 +2,7 @@
 
 import { voteResponseType } from '../message.ts';
 import { decodeNumbers, encodeNumbers } from '../numbers.ts';
+import { isVoter } from '../quorum/joint.ts';
 import { type Message, MessageType, NONE } from '../types.ts';
 import { hasUnappliedConfChange, isCampaigning, isTransferContext } from './campaign.ts';
 import { hex, type Raft } from './raft.ts';
@@ -46,21 +47,22 @@ export function onVoteRequest(r: Raft, m: Message): void {
 }
 
 /**
- * The answer has the own term: it tells a candidate that is behind. And it says what is committed here,
- * for a candidate that has that entry without knowing it to be committed. Else a cluster could lock up:
- * a leader that commits its own removal or demotion and steps down at once may be the only one to know.
- * Those that are left then campaign in the old configuration, where they need the votes of nodes that
- * have longer logs but, being out of the new configuration, cannot campaign themselves.
+ * The answer has the own term: it tells a candidate that is behind. A node that is no voter (any more)
+ * also says what it knows to be committed, for a candidate that has that entry without knowing. Else a
+ * cluster could lock up: a leader that commits its own removal or demotion and steps down at once may be
+ * the only one to know. Those that are left campaign in the old configuration, where they need the votes
+ * of nodes that have longer logs but, being out of the new configuration, cannot campaign themselves.
  */
 export function reject(r: Raft, m: Message): void {
   r.logger.info(describe(r, 'rejected', m));
   const { committed } = r.log;
+  const isVoting = isVoter(r.tracker.config.voters, r.id);
   r.send({
     type: voteResponseType(m.type),
     to: m.from,
     term: r.term,
     reject: true,
-    context: encodeNumbers(committed, r.log.termOrZero(committed)),
+    context: isVoting ? undefined : encodeNumbers(committed, r.log.termOrZero(committed)),
   });
 }
 

@@ -7,6 +7,7 @@ import {
   ErrProposalDropped,
   type Message,
   MessageType,
+  message,
 } from '../../../manager/raft/index.ts';
 import { Cluster } from '../support/cluster.ts';
 import { bytes } from '../support/member.ts';
@@ -238,4 +239,35 @@ test('an append from before the start of the log is answered with what is commit
   const answers = cluster.take(({ to }) => to === 1);
   assert.ok(answers.length > 0);
   for (const { reject, index } of answers) assert.deepEqual([reject, index], [false, 5]);
+});
+
+test('an append that is no piece of a log is ignored', () => {
+  const cluster = new Cluster();
+  cluster.elect(1);
+  const { node, term } = cluster.member(2);
+  const app = (entries: readonly (readonly [number, number])[]) =>
+    message({
+      type: MessageType.App,
+      from: 1,
+      to: 2,
+      term,
+      index: 2,
+      logTerm: term,
+      commit: 2,
+      entries: entries.map(([index, at]) => ({ index, term: at, type: EntryType.Normal })),
+    });
+  const wrong = [
+    [[4, term]],
+    [
+      [3, term],
+      [5, term],
+    ],
+    [[3, term - 1]],
+    [[3, term + 1]],
+  ] as const;
+  for (const entries of wrong) node.step(app(entries));
+  assert.equal(node.hasReady(), false);
+  assert.equal(node.lastIndex(), 2);
+  node.step(app([[3, term]]));
+  assert.equal(node.lastIndex(), 3);
 });

@@ -315,3 +315,9 @@ test('38: a node that has lost acknowledged entries halts and says so', () => {
   assert.equal(lost.node.hasReady(), false);
   assert.throws(() => lost.node.propose(new Uint8Array(1)), /dropped/);
 });
+
+test('a snapshot with an impossible configuration halts the node instead of the process', () => {
+  const node = blank();
+  give(node, snapshotAt(11, [3], { votersOutgoing: [3], learnersNext: [9] }));
+  assert.match(node.status().fault ?? '', /no valid configuration/);
+});
