@@ -37,9 +37,6 @@ export interface ConsensusStats {
   readonly pendingBytes: number;
 }
 
-/** How long a manager that stops, or whose disk failed, waits for another to take over. */
-const HANDOVER_MS = 1000;
-
 /**
  * One manager's part in the replicated log: drives the Raft core on a durable log and gRPC streams,
  * and tells the rest of the manager what it may rely on (see `ConsensusApi`).
@@ -349,12 +346,14 @@ export class Consensus implements ConsensusApi, Startable {
     this.#replica.silence(reason);
     this.#leadership.lost();
     this.#reads.close(reason);
+    this.#transfer.close(reason);
   }
 
+  /** If there is somebody to take over; the core gives up after an election timeout. */
   async #handOver(): Promise<void> {
     const { loop } = this.#replica;
     if (!loop.isRaftLeader || loop.confState.voters.length < 2) return;
-    await this.#transfer.start(AbortSignal.timeout(HANDOVER_MS)).catch(() => undefined);
+    await this.#transfer.start().catch(() => undefined);
   }
 
   async #close(): Promise<void> {

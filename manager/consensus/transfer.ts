@@ -54,6 +54,11 @@ export class Transfer {
     }
   }
 
+  close(reason: SwarmError): void {
+    this.#active = false;
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(reason);
+  }
+
   /** The reachable voter with the longest log. */
   #heir(): number | undefined {
     const { selfId, isReachable } = this.#init;
