@@ -48,11 +48,12 @@ export class ProgramRunner {
       if (!job) return;
       this.#running.set(job.id, job);
       this.#shell ??= this.#start();
+      keepAlive(this.#shell, true);
       this.#shell.stdin.write(lineOf(job));
     }
   }
 
-  /** It neither keeps the daemon alive nor outlives it: the end of its input is its end. */
+  /** Idle, it does not keep the daemon alive; nor does it outlive it: the end of its input is its end. */
   #start(): ChildProcessWithoutNullStreams {
     const shell = spawn('/bin/sh', [], { stdio: ['pipe', 'pipe', 'pipe'] });
     const fail = (why: string) => {
@@ -63,9 +64,6 @@ export class ProgramRunner {
     shell.stdin.on('error', () => {});
     shell.stderr.resume();
     shell.stdout.setEncoding('utf8').on('data', (text: string) => this.#onReport(text));
-    for (const part of [shell, shell.stdin, shell.stdout, shell.stderr]) {
-      (part as { unref?: () => void }).unref?.();
-    }
     return shell;
   }
 
@@ -81,6 +79,7 @@ export class ProgramRunner {
       job.resolve({ status: Number(status), output: output.replaceAll('\x1e', '\n').trim() });
     }
     this.#next();
+    if (this.#shell && this.#running.size === 0) keepAlive(this.#shell, false);
   }
 
   #onEnd(why: string): void {
@@ -93,6 +92,14 @@ export class ProgramRunner {
       job.reject(new KernelError('EIO', `${program}: the shell that runs it ${why}`));
     }
     this.#next();
+  }
+}
+
+function keepAlive(shell: ChildProcessWithoutNullStreams, alive: boolean): void {
+  type Handle = { ref?: () => void; unref?: () => void };
+  for (const part of [shell, shell.stdin, shell.stdout, shell.stderr] as Handle[]) {
+    if (alive) part.ref?.();
+    else part.unref?.();
   }
 }
 

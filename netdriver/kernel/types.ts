@@ -15,7 +15,7 @@ export type LinkOp =
       name: string;
       master: string;
       mtu: number;
-      /** Cannot talk to other isolated ports of the same bridge. */
+      /** Cannot talk to other isolated ports of the same bridge; needs a fixed name. */
       isolated?: boolean;
       peer: { name: string; netns: Netns; mac: string };
     }
