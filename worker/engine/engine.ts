@@ -9,6 +9,8 @@ import type { Random } from '../../common/random.ts';
 import type { NetDriverApi } from '../../netdriver/index.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { adopt } from './adoption.ts';
+import type { PathStat } from './archive-read.ts';
+import { Archives } from './archives.ts';
 import { attach, containerLogs } from './attach.ts';
 import type { ContainerEntry } from './container.ts';
 import { Creator } from './creator.ts';
@@ -23,8 +25,10 @@ import { inspectContainer } from './inspect.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { checkName } from './names.ts';
 import { Networking } from './networking.ts';
+import { processTable } from './process-table.ts';
 import { Sandboxes } from './sandboxes.ts';
 import { Starter } from './starter.ts';
+import { statsSample } from './stats.ts';
 import { ContainerTable } from './table.ts';
 import type {
   AttachOptions,
@@ -82,6 +86,7 @@ export class Engine implements EngineApi {
   readonly #lifecycle: Lifecycle;
   readonly #creator: Creator;
   readonly #networking: Networking;
+  readonly #archives: Archives;
 
   constructor(components: EngineComponents, init: EngineInit) {
     const { netdriver } = components;
@@ -135,6 +140,7 @@ export class Engine implements EngineApi {
       { ...base, volumes, files },
       { dir: containersDir, cpus: availableParallelism(), labels: this.#labels },
     );
+    this.#archives = new Archives(base, { dir: containersDir });
     this.#networking = new Networking({ ...base, sandboxes });
   }
 
@@ -250,9 +256,7 @@ export class Engine implements EngineApi {
 
   async resize(ref: string, height: number, width: number): Promise<void> {
     const entry = this.#table.get(ref);
-    if (!entry.active) {
-      throw new SwarmError('SWM_CONFLICT', `container ${entry.id} is not running`);
-    }
+    mustBeActive(entry);
     await this.runtime.tasks.resize(entry.id, '', { width, height });
   }
 
@@ -302,24 +306,33 @@ export class Engine implements EngineApi {
     return this.#execs.inspect(execId);
   }
 
-  top(): never {
-    throw new SwarmError('SWM_NOT_IMPLEMENTED', 'top comes with the next commit');
+  async top(ref: string): Promise<{ Titles: string[]; Processes: string[][] }> {
+    const entry = this.#table.get(ref);
+    mustBeActive(entry);
+    return processTable(await this.runtime.tasks.pids(entry.id));
   }
 
-  stats(): never {
-    throw new SwarmError('SWM_NOT_IMPLEMENTED', 'stats comes with the next commit');
+  async stats(ref: string): Promise<Record<string, unknown>> {
+    const { record } = this.#table.get(ref);
+    const { cgroupVersion } = this.runtime.features;
+    return statsSample(record, { cgroupVersion, now: this.#parts.clock.now() });
   }
 
-  archiveStat(): never {
-    throw new SwarmError('SWM_NOT_IMPLEMENTED', 'archives come with the next commit');
+  async archiveStat(ref: string, path: string): Promise<PathStat> {
+    return this.#archives.stat(this.#table.get(ref), path);
   }
 
-  archiveGet(): never {
-    throw new SwarmError('SWM_NOT_IMPLEMENTED', 'archives come with the next commit');
+  async archiveGet(ref: string, path: string): Promise<AsyncIterable<Buffer>> {
+    return this.#archives.read(this.#table.get(ref), path);
   }
 
-  archivePut(): never {
-    throw new SwarmError('SWM_NOT_IMPLEMENTED', 'archives come with the next commit');
+  async archivePut(
+    ref: string,
+    path: string,
+    tar: AsyncIterable<Buffer>,
+    options: { noOverwriteDirNonDir: boolean },
+  ): Promise<void> {
+    await this.#archives.write(this.#table.get(ref), path, tar, options);
   }
 
   async connectNetwork(network: string, ref: string, settings: EndpointSettings): Promise<void> {
@@ -352,6 +365,11 @@ export class Engine implements EngineApi {
       this.#parts.logger.warn({ err: error, id: entry.id }, 'starting a container at boot failed');
     }
   }
+}
+
+function mustBeActive(entry: ContainerEntry): void {
+  if (entry.active) return;
+  throw new SwarmError('SWM_CONFLICT', `container ${entry.id} is not running`);
 }
 
 function volumeUsers(table: ContainerTable, name: string): string[] {

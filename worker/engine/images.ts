@@ -17,7 +17,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { EventBus } from './events.ts';
 import { imageDetail, imageSummary } from './image-view.ts';
 import type { ContainerRecord } from './record.ts';
-import type { ImageDetail, ImageSummary, ImagesApi, Progress, RegistryAuth } from './types.ts';
+import type { ImageDetail, ImageSummary, ImagesApi, RegistryAuth } from './types.ts';
 
 export interface ImagesComponents {
   readonly clock: Clock;
@@ -51,13 +51,11 @@ export class Images implements ImagesApi {
     return this.inspect(image.id);
   }
 
-  async load(tar: AsyncIterable<Buffer>, progress?: Progress): Promise<string[]> {
+  async load(tar: AsyncIterable<Buffer>): Promise<string[]> {
     const { clock, runtime } = this.#parts;
     const components = { ...parts(runtime), now: () => clock.now() };
     const loaded = await loadArchive(components, tar, { leaseId: runtime.newLeaseId() });
     for (const name of loaded) {
-      const what = isDigest(name) ? 'Loaded image ID' : 'Loaded image';
-      progress?.({ stream: `${what}: ${name}\n` });
       const { id } = await runtime.images.resolve(name);
       this.#event('load', id, name);
     }

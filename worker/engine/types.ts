@@ -285,7 +285,7 @@ export interface ImagesApi {
     reference: string,
     options: { auth?: RegistryAuth; platform?: string; progress?: Progress; signal?: AbortSignal },
   ): Promise<ImageDetail>;
-  /** A docker save or OCI archive. Returns the loaded references. */
+  /** A docker save or OCI archive. Returns the loaded references, ids for images without one. */
   load(tar: AsyncIterable<Buffer>, progress?: Progress): Promise<string[]>;
   /** A root file system as one layer. */
   import(

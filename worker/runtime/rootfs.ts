@@ -39,18 +39,29 @@ export async function withMounted<T>(
   target: string,
   action: (root: string) => Promise<T>,
 ): Promise<T> {
-  await mkdir(target, { recursive: true });
-  const mounted: Mount[] = [];
+  await mountRootfs(mounts, target);
   try {
-    for (const one of mounts) {
-      mountOne(one, target);
-      mounted.push(one);
-    }
     return await action(target);
   } finally {
-    for (const _ of mounted) unmount(target);
-    await rmdir(target);
+    await unmountRootfs(target);
   }
+}
+
+/** Makes `target` and mounts a root file system there. */
+export async function mountRootfs(mounts: readonly Mount[], target: string): Promise<void> {
+  await mkdir(target, { recursive: true });
+  try {
+    for (const one of mounts) mountOne(one, target);
+  } catch (error) {
+    await rmdir(target).catch(() => {});
+    throw error;
+  }
+}
+
+/** With all that was mounted inside of it. */
+export async function unmountRootfs(target: string): Promise<void> {
+  unmount(target);
+  await rmdir(target);
 }
 
 /** Directories from the upper to the lowest. */

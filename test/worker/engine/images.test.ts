@@ -180,13 +180,9 @@ describe('images', { skip }, () => {
       await engine.images.remove(name, { force: false, noprune: false });
     }
     await assert.rejects(engine.images.inspect(before.id), /No such image/);
-    const said: string[] = [];
-    const loaded = await engine.images.load(
-      once(gzipSync(Buffer.concat(chunks), { level: 1 })),
-      (one) => said.push(one.stream ?? ''),
-    );
+    const archive = gzipSync(Buffer.concat(chunks), { level: 1 });
+    const loaded = await engine.images.load(once(archive));
     assert.deepEqual(loaded.sort(), ['busybox:latest', 'renamed/box:v1']);
-    assert.ok(said.includes('Loaded image: busybox:latest\n'));
     const image = await engine.images.inspect('renamed/box:v1');
     assert.equal(image.id, before.id);
     assert.deepEqual([...image.repoTags].sort(), ['busybox:latest', 'renamed/box:v1']);

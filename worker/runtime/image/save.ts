@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { type Pack, pack } from 'tar-stream';
 import type { ContentStore } from './content.ts';
 import { familiarReference, parseReference } from './reference.ts';

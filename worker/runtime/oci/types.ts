@@ -35,7 +35,7 @@ export interface OciProcess {
 export interface OciUser {
   uid: number;
   gid: number;
-  additionalGids?: number[];
+  additionalGids: number[];
 }
 
 export interface OciCapabilities {

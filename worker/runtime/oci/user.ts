@@ -19,8 +19,8 @@ export function resolveUser(
   // A group given with the user replaces the user's own groups.
   const own = groupPart ? [] : member.map((group) => group.gid);
   const more = extraGroups.map((name) => findGroup(name, groups));
-  const additionalGids = [...new Set([...own, ...more])];
-  return { uid: entry.uid, gid, ...(additionalGids.length > 0 ? { additionalGids } : {}) };
+  // The user's own group among them: else "deny" permissions for it could be got around.
+  return { uid: entry.uid, gid, additionalGids: [...new Set([gid, ...own, ...more])] };
 }
 
 interface User {
