@@ -48,8 +48,14 @@ const GROUPS: readonly RouteGroup[] = [
 const JSON_TYPE = 'application/json';
 const VERSION_PREFIX = /^\/v(\d+)\.(\d+)(?=\/|\?|$)/;
 
-/** The Docker Engine API as a fastify instance; whoever calls it brings the sockets. */
-export function createApp(components: ApiComponents): FastifyInstance {
+/**
+ * The Docker Engine API as a fastify instance; whoever calls it brings the sockets. `extend` adds
+ * routes and hooks of the caller's, which see the same version prefixes, headers and errors.
+ */
+export function createApp(
+  components: ApiComponents,
+  extend: (app: FastifyInstance) => void = () => {},
+): FastifyInstance {
   const loggerInstance: FastifyBaseLogger = components.logger.child({ module: 'api' });
   const app: FastifyInstance = fastify({
     loggerInstance,
@@ -76,6 +82,10 @@ export function createApp(components: ApiComponents): FastifyInstance {
     }
     return payload;
   });
+  app.addHook('onResponse', async (request, { statusCode, elapsedTime }) => {
+    const { method, url } = request;
+    request.log.debug({ method, url, statusCode, ms: Math.round(elapsedTime) }, 'answered');
+  });
   // Bodies are read by the handlers: as JSON, as a tar, or not at all.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
@@ -86,6 +96,7 @@ export function createApp(components: ApiComponents): FastifyInstance {
     return reply.code(status).header('content-type', JSON_TYPE).send({ message });
   });
   for (const group of GROUPS) group(app, components);
+  extend(app);
   return app;
 }
 

@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import { type Logger, silentLogger } from '../../common/logger.ts';
 import { type Random, systemRandom } from '../../common/random.ts';
@@ -20,6 +21,8 @@ export interface ApiServerComponents {
 
 export interface ApiServerInit {
   readonly listen: readonly ListenAddress[];
+  /** Adds routes (a dashboard, metrics) and hooks to the server. */
+  readonly extend?: (app: FastifyInstance) => void;
 }
 
 export interface ApiServer extends Startable {
@@ -33,7 +36,7 @@ export function createApiServer(components: ApiServerComponents, init: ApiServer
   const { clock = systemClock, random = systemRandom } = components;
   const events = new EventHub();
   const sources = new EventSources({ node, events, clock });
-  const app = createApp({ node, logger, clock, random, events });
+  const app = createApp({ node, logger, clock, random, events }, init.extend);
   const listeners = init.listen.map(
     (address) => new Listener((request, response) => app.routing(request, response), address),
   );

@@ -33,6 +33,8 @@ export class Listener implements Startable {
     this.#server.on('upgrade', upgradeListener(route));
     // Long answers (logs, events, attach) have no end in time, and neither have long uploads.
     this.#server.requestTimeout = 0;
+    // Clients keep a connection for their next request; closing it under them loses that request.
+    this.#server.keepAliveTimeout = 0;
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));

@@ -34,7 +34,10 @@ export const imageRoutes: RouteGroup = (app, components) => {
     progressReply(reply, async (emit) => {
       const quiet = new Query(request).flag('quiet');
       const loaded = await images.load(request.raw, quiet ? undefined : emit);
-      for (const reference of loaded) emit({ stream: `Loaded image: ${reference}\n` });
+      for (const reference of loaded) {
+        const label = reference.startsWith('sha256:') ? 'Loaded image ID' : 'Loaded image';
+        emit({ stream: `${label}: ${reference}\n` });
+      }
     }),
   );
 

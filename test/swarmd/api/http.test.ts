@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { systemClock } from '../../../common/clock.ts';
 import { SwarmError } from '../../../common/errors.ts';
+import { silentLogger } from '../../../common/logger.ts';
+import { systemRandom } from '../../../common/random.ts';
+import { createApp } from '../../../swarmd/api/app.ts';
+import { EventHub } from '../../../swarmd/api/events/event-hub.ts';
 import { findJsonFault } from '../../../swarmd/api/http/json-syntax.ts';
 import { parseDuration, parseTime, rfc3339 } from '../../../swarmd/api/http/time.ts';
 import { apiBench } from './bench.ts';
@@ -23,6 +28,23 @@ test('an error is JSON without a charset', async () => {
   assert.equal(status, 404);
   assert.equal(headers['content-type'], 'application/json');
   assert.equal(text, '{"message":"page not found"}');
+});
+
+test('the caller may add routes of its own', async () => {
+  const { node } = await apiBench();
+  const app = createApp(
+    {
+      node,
+      logger: silentLogger,
+      clock: systemClock,
+      random: systemRandom,
+      events: new EventHub(),
+    },
+    (server) => server.get('/metrics', (_, reply) => reply.type('text/plain').send('up 1')),
+  );
+  const response = await app.inject('/metrics');
+  assert.equal(response.body, 'up 1');
+  assert.match(String(response.headers['content-type']), /^text\/plain/);
 });
 
 test('ping tells the place in the swarm, to GET and to HEAD', async () => {
