@@ -1,7 +1,7 @@
 import { buildBusyboxImage, type ImageRecipe } from './busybox-image.ts';
 import { pushImage } from './registry-push.ts';
 
-const HTTPD = ['httpd', '-f', '-p', '80', '-h', '/www'];
+const HTTPD = ['httpd', '-f', '-p', '0.0.0.0:80', '-h', '/www'];
 
 /** Tells who answered and whom it saw: the demo of the routing mesh. */
 const WHOAMI = `#!/bin/sh
