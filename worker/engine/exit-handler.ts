@@ -1,7 +1,8 @@
 import { type Clock, sleep } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
-import type { NetDriverApi } from '../../netdriver/index.ts';
+import type { EndpointInfo } from '../../netdriver/index.ts';
+import { oomKills } from '../runtime/cgroup-stats.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { ProcessExit } from '../runtime/task.ts';
 import type { ContainerEntry, Run } from './container.ts';
@@ -14,6 +15,8 @@ import type { ContainerTable } from './table.ts';
 
 /** What Docker reports for a process whose end nobody saw. */
 const LOST_EXIT_CODE = 255;
+/** 128 + SIGKILL. */
+const KILLED = 137;
 /** For a program's last output, when a stray process holds the pipe open. */
 const DRAIN_TIMEOUT_MS = 2_000;
 
@@ -21,7 +24,6 @@ export interface ExitHandlerComponents {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly runtime: Runtime;
-  readonly netdriver: NetDriverApi;
   readonly table: ContainerTable;
   readonly sandboxes: Sandboxes;
   readonly health: HealthChecks;
@@ -90,9 +92,10 @@ export class ExitHandler {
     parts: Pick<Run, 'io' | 'log'> | undefined,
     init: { restart: boolean } = { restart: true },
   ): Promise<void> {
-    const { clock, events, health, netdriver, runtime, sandboxes, table } = this.#parts;
+    const { clock, health, runtime, table } = this.#parts;
     health.stop(entry);
     const endpoints = entry.record.sandbox?.info.endpoints ?? [];
+    const oomKilled = await this.#wasOutOfMemory(entry, exit);
     await runtime.tasks.delete(entry.id);
     if (parts) {
       await Promise.race([parts.io.ended, sleep(clock, DRAIN_TIMEOUT_MS)]);
@@ -101,85 +104,77 @@ export class ExitHandler {
     }
     entry.stdin.close();
     entry.stdin = new StdinGate();
-    const outOfMemory = entry.outOfMemory;
-    entry.outOfMemory = false;
-    await this.#release(entry, netdriver, sandboxes);
-    const { record } = entry;
-    const { sandbox: _, ...rest } = record;
-    entry.record = rest;
+    await this.#release(entry);
+    const { sandbox: _, ...record } = entry.record;
+    const ranForMs = Math.max(0, exit.exitedAt - record.state.startedAt);
+    const restarts = init.restart && shouldRestart(record, exit.exitCode);
+    entry.record = record;
+    entry.run = undefined;
     await table.update(entry, {
       attachments: [],
       state: {
         ...record.state,
-        status: 'exited',
+        status: restarts ? 'restarting' : 'exited',
         pid: 0,
         exitCode: exit.exitCode,
-        oomKilled: outOfMemory,
+        oomKilled,
         finishedAt: exit.exitedAt,
       },
     });
-    entry.run = undefined;
-    const ranFor = Math.max(0, exit.exitedAt - record.state.startedAt);
-    events.container('die', entry.record, {
-      exitCode: String(exit.exitCode),
-      execDuration: String(Math.round(ranFor / 1000)),
-    });
-    for (const { networkId, networkName } of endpoints) {
-      events.emit('network', 'disconnect', networkId, {
-        container: entry.id,
-        name: networkName,
-      });
-    }
+    this.#announce(entry, endpoints, ranForMs);
     entry.output.end();
-    await this.#next(entry, exit.exitCode, ranFor, init.restart);
+    if (restarts) this.#scheduleRestart(entry, ranForMs);
+    else if (record.hostConfig.AutoRemove) this.#autoRemove(entry);
     entry.notifyExit();
   }
 
-  async #release(
-    entry: ContainerEntry,
-    netdriver: NetDriverApi,
-    sandboxes: Sandboxes,
-  ): Promise<void> {
+  #announce(entry: ContainerEntry, endpoints: readonly EndpointInfo[], ranForMs: number): void {
+    const { events } = this.#parts;
+    events.container('die', entry.record, {
+      exitCode: String(entry.record.state.exitCode),
+      execDuration: String(Math.round(ranForMs / 1000)),
+    });
+    for (const { networkId, networkName } of endpoints) {
+      events.emit('network', 'disconnect', networkId, { container: entry.id, name: networkName });
+    }
+  }
+
+  /** The event may come later than the exit; the control group knows while it still exists. */
+  async #wasOutOfMemory(entry: ContainerEntry, exit: ProcessExit): Promise<boolean> {
+    const { outOfMemory } = entry;
+    entry.outOfMemory = false;
+    if (outOfMemory || exit.exitCode !== KILLED) return outOfMemory;
+    const path = entry.run?.spec.linux.cgroupsPath;
+    const { cgroupVersion } = this.#parts.runtime.features;
+    return path !== undefined && (await oomKills(path, cgroupVersion)) > 0;
+  }
+
+  async #release(entry: ContainerEntry): Promise<void> {
     try {
-      await sandboxes.close(entry.record);
+      await this.#parts.sandboxes.close(entry.record);
     } catch (error) {
-      this.#parts.logger.error(
-        { err: error, id: entry.id, sandbox: netdriver.sandbox(entry.id)?.info },
-        'removing a sandbox failed',
-      );
+      this.#parts.logger.error({ err: error, id: entry.id }, 'removing a sandbox failed');
     }
   }
 
-  async #next(
-    entry: ContainerEntry,
-    exitCode: number,
-    ranForMs: number,
-    restart: boolean,
-  ): Promise<void> {
-    const { clock, table } = this.#parts;
-    if (shouldRestart(entry.record, exitCode)) {
-      if (!restart) return;
-      entry.restartDelayMs = restartDelay(entry.restartDelayMs, ranForMs);
-      await table.updateState(entry, { status: 'restarting' });
-      entry.restartTimer = clock.setTimer(entry.restartDelayMs, () => {
-        entry.restartTimer = undefined;
-        this.#startAgain(entry);
+  #scheduleRestart(entry: ContainerEntry, ranForMs: number): void {
+    entry.restartDelayMs = restartDelay(entry.restartDelayMs, ranForMs);
+    entry.restartTimer = this.#parts.clock.setTimer(entry.restartDelayMs, () => {
+      entry.restartTimer = undefined;
+      if (this.#stopping.signal.aborted) return;
+      this.after?.startAgain(entry).catch((error: unknown) => {
+        const reason = errorMessage(error);
+        this.#parts.logger.warn({ id: entry.id, reason }, 'restarting a container failed');
+        if (shouldRestart(entry.record, entry.record.state.exitCode)) {
+          this.#scheduleRestart(entry, 0);
+        }
       });
-    } else if (entry.record.hostConfig.AutoRemove) {
-      this.after?.autoRemove(entry).catch((error: unknown) => {
-        this.#parts.logger.warn({ err: error, id: entry.id }, 'removing a container failed');
-      });
-    }
+    });
   }
 
-  #startAgain(entry: ContainerEntry): void {
-    if (this.#stopping.signal.aborted) return;
-    this.after?.startAgain(entry).catch((error: unknown) => {
-      this.#parts.logger.warn(
-        { id: entry.id, reason: errorMessage(error) },
-        'restarting a container failed',
-      );
-      void this.#next(entry, entry.record.state.exitCode, 0, true);
+  #autoRemove(entry: ContainerEntry): void {
+    this.after?.autoRemove(entry).catch((error: unknown) => {
+      this.#parts.logger.warn({ err: error, id: entry.id }, 'removing a container failed');
     });
   }
 }

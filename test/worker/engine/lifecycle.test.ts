@@ -140,7 +140,8 @@ describe('the life of a container', { skip: skipReason }, () => {
     await engine.startContainer(id);
     await eventually(() => engine.get(id).restartCount === 2);
     await eventually(() => engine.get(id).state.status === 'exited');
-    assert.equal(actionsOf(id).filter((action) => action === 'die').length, 3);
+    const deaths = () => actionsOf(id).filter((action) => action === 'die').length;
+    await eventually(() => deaths() === 3);
     await engine.remove(id, { force: false, volumes: false });
 
     const always = await engine.create(
