@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import type { FastifyReply } from 'fastify';
 import { errorMessage } from '../../../common/errors.ts';
 import { httpErrorOf } from './errors.ts';
+import { endingInError } from './multiplex.ts';
 
 export const RAW_STREAM = 'application/vnd.docker.raw-stream';
 export const MULTIPLEXED_STREAM = 'application/vnd.docker.multiplexed-stream';
@@ -10,9 +11,11 @@ export const TAR = 'application/x-tar';
 /** Aborted when the client goes away before its answer is complete. */
 export function clientSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  reply.raw.once('close', () => {
+  const onClose = () => {
     if (!reply.raw.writableFinished) gone.abort(new Error('the client closed the connection'));
-  });
+  };
+  if (reply.raw.destroyed) onClose();
+  else reply.raw.once('close', onClose);
   return gone.signal;
 }
 
@@ -43,6 +46,16 @@ export async function streamReply(
     reply.log.debug({ err: error }, 'a streamed answer ended early');
     reply.raw.destroy();
   }
+}
+
+/** Streams a log: as it is from a terminal, else in frames, a failure in the last of them. */
+export function logReply(
+  reply: FastifyReply,
+  tty: boolean,
+  source: AsyncIterable<Buffer>,
+): Promise<void> {
+  if (tty) return streamReply(reply, RAW_STREAM, source);
+  return streamReply(reply, MULTIPLEXED_STREAM, endingInError(source));
 }
 
 /**

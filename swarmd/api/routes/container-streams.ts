@@ -9,6 +9,7 @@ import { frame } from '../http/multiplex.ts';
 import { Query } from '../http/query.ts';
 import {
   clientSignal,
+  logReply,
   MULTIPLEXED_STREAM,
   openStream,
   RAW_STREAM,
@@ -35,8 +36,8 @@ export const containerStreamRoutes: RouteGroup = (app, components) => {
     const { config, id } = engine.get(request.params.name);
     const query = readLogQuery(request, components.clock.now());
     const lines = engine.logs(id, logOptions(query, clientSignal(reply)));
-    const contentType = config.Tty ? RAW_STREAM : MULTIPLEXED_STREAM;
-    await streamReply(reply, contentType, render(lines, query, config.Tty ?? false));
+    const tty = config.Tty ?? false;
+    await logReply(reply, tty, render(lines, query, tty));
   });
 
   app.post<ByName>('/containers/:name/wait', (request, reply) => wait(components, request, reply));

@@ -12,7 +12,7 @@ import type { RouteGroup } from '../components.ts';
 import { requireManager } from '../guards.ts';
 import { type LogQuery, logLine, readLogQuery, STDERR, STDOUT } from '../http/log-format.ts';
 import { frame } from '../http/multiplex.ts';
-import { clientSignal, MULTIPLEXED_STREAM, RAW_STREAM, streamReply } from '../http/stream-reply.ts';
+import { clientSignal, logReply } from '../http/stream-reply.ts';
 import { lookUp } from '../lookup.ts';
 
 interface ById {
@@ -50,9 +50,10 @@ async function sendLogs(
 ): Promise<void> {
   const query = readLogQuery(request, clock.now());
   const options = optionsOf(query);
-  const tty = spec?.runtime?.$case === 'container' && spec.runtime.container.tty;
+  const { runtime } = spec ?? {};
+  const tty = runtime?.$case === 'container' && runtime.container.tty;
   const messages = manager.subscribeLogs({ selector, options }, clientSignal(reply));
-  await streamReply(reply, tty ? RAW_STREAM : MULTIPLEXED_STREAM, lines(messages, query, tty));
+  await logReply(reply, tty, lines(messages, query, tty));
 }
 
 /** One frame for each line: the client reads the details and the message of one line from it. */

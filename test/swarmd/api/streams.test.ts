@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SwarmError } from '../../../common/errors.ts';
 import { LogMessage, LogStream } from '../../../proto/gen/swarm/logs.ts';
 import { eventually } from '../../support/eventually.ts';
 import { NODE_ID } from './bench.ts';
@@ -199,6 +200,20 @@ test('service logs: one frame a line, with the details of its task', async (t) =
   assert.deepEqual(request?.selector?.serviceIds, [json.ID]);
   assert.equal(request?.options?.tail, -6);
   assert.equal(request?.options?.since?.getTime(), 1_700_000_000_500);
+});
+
+test('service logs: what goes wrong on the way comes as the last frame', async (t) => {
+  const bench = await serve(t);
+  const spec = { Name: 'web', TaskTemplate: { ContainerSpec: { Image: 'x' } } };
+  await bench.call('POST', '/services/create', spec);
+  bench.manager.subscribeLogs = async function* () {
+    yield LogMessage.fromPartial({ stream: LogStream.STDOUT, data: Buffer.from('one\n') });
+    throw new SwarmError('SWM_UNAVAILABLE', 'node host2 is down');
+  };
+  const response = await answered(bench.request('GET', '/services/web/logs?stdout=1'));
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  assert.deepEqual(demultiplex(Buffer.concat(chunks)), { 1: 'one\n', 3: 'node host2 is down' });
 });
 
 test('events: what happens now, what happened since, and an end', async (t) => {
