@@ -78,7 +78,7 @@ function attachmentToApi(attachment: NetworkAttachment) {
   };
 }
 
-function rejectionToApi(rejection: NodeRejection) {
+export function rejectionToApi(rejection: NodeRejection) {
   return {
     NodeID: rejection.nodeId,
     Filter: rejection.filter,

@@ -1,58 +1,33 @@
-import type { ReadTx } from '../../../manager/index.ts';
-import type { Network } from '../../../proto/gen/swarm/objects.ts';
-import { TaskState } from '../../../proto/gen/swarm/types.ts';
-import { contains, parseAddress, parseCidr } from '../cidr.ts';
+import { describeUsage, type ReadTx, type SubnetUsage } from '../../../manager/index.ts';
+import { nonEmptyList } from '../convert/common.ts';
 
-/** What is taken of one subnet, in the words of API 1.52's `Status.IPAM.Subnets`. */
-export interface SubnetUsage {
-  readonly IPsInUse: number;
-  readonly DynamicIPsAvailable: number;
+/**
+ * `Status` of a network of the swarm: how full each subnet is, in the words of API 1.52, and (ours)
+ * the tasks that wait for an address. `verbose` adds who has which address.
+ */
+export function networkStatus(tx: ReadTx, id: string, verbose: boolean) {
+  const network = tx.get('network', id);
+  if (!network) return undefined;
+  const { subnets, waiting } = describeUsage(tx, network);
+  const entries = subnets.map((usage) => [usage.subnet, subnetToApi(usage, verbose)]);
+  const tasks = waiting.map(({ taskId, name, reason }) => ({
+    TaskID: taskId,
+    Name: name,
+    Reason: reason,
+  }));
+  return { IPAM: { Subnets: Object.fromEntries(entries), ...nonEmptyList('Waiting', tasks) } };
 }
 
-/** By subnet. Network and broadcast address and the gateway are in use from the start. */
-export function addressUsage(tx: ReadTx, network: Network): Record<string, SubnetUsage> {
-  const taken = new Set(takenAddresses(tx, network.id).map((cidr) => cidr.split('/')[0] ?? ''));
-  const configs = (network.ipam ?? network.spec?.ipam)?.configs ?? [];
-  for (const config of configs) {
-    for (const address of [config.gateway, ...Object.values(config.reserved)]) {
-      if (address) taken.add(address.split('/')[0] ?? '');
-    }
-  }
-  return Object.fromEntries(
-    configs.flatMap(({ subnet }) => {
-      const usage = usageOf(subnet, taken);
-      return usage ? [[subnet, usage]] : [];
-    }),
-  );
-}
-
-function takenAddresses(tx: ReadTx, networkId: string): string[] {
-  const ofTasks = tx
-    .find('task', { networkId })
-    .filter((task) => (task.status?.state ?? TaskState.NEW) <= TaskState.RUNNING)
-    .flatMap((task) => task.networks);
-  const ofNodes = [...tx.all('node')].flatMap((node) => node.attachments);
-  const attached = [...ofTasks, ...ofNodes]
-    .filter(({ network }) => network?.id === networkId)
-    .flatMap(({ addresses }) => addresses);
-  const virtual = [...tx.all('service')]
-    .flatMap((service) => service.endpoint?.virtualIps ?? [])
-    .filter((vip) => vip.networkId === networkId)
-    .map(({ addr }) => addr);
-  return [...attached, ...virtual];
-}
-
-function usageOf(text: string, taken: ReadonlySet<string>): SubnetUsage | undefined {
-  const subnet = parseCidr(text);
-  if (!subnet) return undefined;
-  const isIpv4 = subnet.address.kind() === 'ipv4';
-  const bits = (isIpv4 ? 32 : 128) - subnet.length;
-  const size = Math.min(2 ** bits, Number.MAX_SAFE_INTEGER);
-  const reserved = isIpv4 && bits > 1 ? 2 : 0;
-  const inside = [...taken].filter((address) => {
-    const parsed = parseAddress(address);
-    return parsed !== undefined && contains(subnet, parsed);
-  });
-  const used = inside.length + reserved;
-  return { IPsInUse: used, DynamicIPsAvailable: Math.max(size - used, 0) };
+function subnetToApi(usage: SubnetUsage, verbose: boolean) {
+  const addresses = usage.addresses.map(({ address, kind, id, name }) => ({
+    Address: address,
+    Kind: kind,
+    ID: id,
+    Name: name,
+  }));
+  return {
+    IPsInUse: usage.used,
+    DynamicIPsAvailable: usage.free,
+    ...(verbose ? { Addresses: addresses } : {}),
+  };
 }

@@ -1,5 +1,4 @@
 import type { FastifyRequest } from 'fastify';
-import type { ReadTx } from '../../../manager/index.ts';
 import type { EndpointSettings } from '../../../worker/index.ts';
 import type { RouteGroup } from '../components.ts';
 import { networkViewToApi } from '../convert/local-network.ts';
@@ -10,7 +9,7 @@ import { createNetwork } from '../networks/create.ts';
 import { findNetwork, type ListedNetwork, listNetworks } from '../networks/directory.ts';
 import { pruneNetworks } from '../networks/prune.ts';
 import { removeNetwork } from '../networks/remove.ts';
-import { addressUsage } from '../networks/usage.ts';
+import { networkStatus } from '../networks/usage.ts';
 import type { SwarmNodeApi } from '../node-api.ts';
 
 const FILTERS = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
@@ -69,21 +68,14 @@ async function inspect(node: SwarmNodeApi, request: FastifyRequest<ById>) {
     (network) => scope === '' || network.scope === scope,
   );
   const network = findNetwork(inScope, request.params.id);
+  const verbose = query.flag('verbose');
   const view = node.netdriver.inspect(network.id);
+  const status = node.manager?.readLocal((tx) => networkStatus(tx, network.id, verbose));
   return {
     ...network.json,
-    ...(view ? networkViewToApi(view, query.flag('verbose')) : {}),
-    ...usageOf(node, network.id),
+    ...(view ? networkViewToApi(view, verbose) : {}),
+    ...(status ? { Status: status } : {}),
   };
-}
-
-/** The managers know how full a network of the swarm is. */
-function usageOf({ manager }: SwarmNodeApi, id: string) {
-  const subnets = manager?.readLocal((tx: ReadTx) => {
-    const network = tx.get('network', id);
-    return network && addressUsage(tx, network);
-  });
-  return subnets ? { Status: { IPAM: { Subnets: subnets } } } : {};
 }
 
 /**

@@ -1,7 +1,7 @@
-import { isDirty, type ReadTx, taskName } from '../../../manager/index.ts';
+import { explainPlacement, isDirty, type ReadTx, taskName } from '../../../manager/index.ts';
 import type { Task } from '../../../proto/gen/swarm/objects.ts';
 import type { RouteGroup } from '../components.ts';
-import { taskStates, taskToApi } from '../convert/task.ts';
+import { rejectionToApi, taskStates, taskToApi } from '../convert/task.ts';
 import { runtimeOf } from '../convert/task-spec-to-api.ts';
 import { requireManager } from '../guards.ts';
 import { Filters } from '../http/filters.ts';
@@ -28,6 +28,14 @@ export const taskRoutes: RouteGroup = (app, { node }) => {
   app.get<{ Params: { id: string } }>('/tasks/:id', async (request) => {
     const manager = requireManager(node);
     return taskToApi(await manager.read((tx) => lookUp(tx, 'task', request.params.id)));
+  });
+
+  // Not of Docker's API: why no node takes a task now, or what speaks against the other nodes.
+  app.get<{ Params: { id: string } }>('/tasks/:id/placement', async (request) => {
+    const { summary, rejections } = await requireManager(node).read((tx) =>
+      explainPlacement(tx, lookUp(tx, 'task', request.params.id)),
+    );
+    return { Summary: summary, Rejections: rejections.map(rejectionToApi) };
   });
 };
 

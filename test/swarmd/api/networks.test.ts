@@ -97,7 +97,11 @@ test('inspecting tells how full the subnet is', async () => {
   });
   const after = await usage();
   assert.equal(after.IPsInUse, before.IPsInUse + 1);
-  assert.equal(after.IPsInUse + after.DynamicIPsAvailable, 256);
+  assert.equal(after.IPsInUse + after.DynamicIPsAvailable, 254);
+  assert.equal(after.Addresses, undefined);
+  const { json } = await bench.call('GET', '/networks/ov1?verbose=true');
+  const [, vip] = json.Status.IPAM.Subnets['10.0.1.0/24'].Addresses;
+  assert.deepEqual([vip.Address, vip.Kind, vip.Name], ['10.0.1.2', 'service', 'web']);
 });
 
 test('inspecting where the network is present shows its endpoints, and services if asked', async () => {

@@ -290,6 +290,17 @@ test('tasks: a waiting one shows why each node refused it', async () => {
   ]);
 });
 
+test('tasks: where one could be placed is explained afresh', async () => {
+  const bench = await apiBench();
+  const Placement = { Constraints: ['node.hostname==elsewhere'] };
+  const id = await createWeb(bench, { TaskTemplate: { ...WEB.TaskTemplate, Placement } });
+  await addTask(bench, id, { nodeId: '', status: { state: TaskState.PENDING } as never });
+  const { json } = await bench.call('GET', '/tasks/taskaaaaaaaaaaaaaaaaaaaaa/placement');
+  assert.match(json.Summary, /^no suitable node/);
+  assert.equal(json.Rejections[0].NodeID, NODE_ID);
+  assert.match(json.Rejections[0].Wanted, /elsewhere/);
+});
+
 test('secrets: their data is never shown', async () => {
   const { call } = await apiBench();
   const body = { Name: 's1', Labels: { a: 'b' }, Data: Buffer.from('hush').toString('base64') };
