@@ -18,6 +18,7 @@ import type { BootstrapMode } from './manager-init.ts';
 import type { WriteTx } from './store/types.ts';
 
 const HOUR_MS = 3_600_000;
+const DEFAULT_POOL = '10.0.0.0/8';
 const DEFAULT_SUBNET_SIZE = 24;
 const DEFAULT_DATA_PATH_PORT = 4789;
 const PREDEFINED_NETWORKS = ['bridge', 'host'];
@@ -72,7 +73,8 @@ function newCluster(setup: ClusterSetup): Cluster {
         manager: generateJoinToken(digest, random),
       },
     },
-    defaultAddressPool: bootstrap.defaultAddressPool,
+    defaultAddressPool:
+      bootstrap.defaultAddressPool.length > 0 ? bootstrap.defaultAddressPool : [DEFAULT_POOL],
     subnetSize: bootstrap.subnetSize || DEFAULT_SUBNET_SIZE,
     vxlanUdpPort: bootstrap.dataPathPort || DEFAULT_DATA_PATH_PORT,
   });

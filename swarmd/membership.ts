@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../common/clock.ts';
-import { errorMessage } from '../common/errors.ts';
+import { errorMessage, isSwarmError } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
 import {
@@ -160,6 +160,7 @@ export class Membership {
         listenAddr: this.#record.listenAddr,
         advertiseAddr: this.#record.advertiseAddr,
         mode,
+        onRemoved: () => this.#enqueue(() => this.#replaceManager(manager)),
       },
     );
     await manager.start();
@@ -208,16 +209,32 @@ export class Membership {
     if (role !== this.role) await this.securityConfig.renew();
   }
 
+  /** The other managers removed `manager`: it is void. A new one joins if the node is to have one. */
+  async #replaceManager(manager: Manager): Promise<void> {
+    if (this.#manager !== manager) return;
+    await this.#endManager(manager);
+    if (this.role !== NodeRole.MANAGER) return;
+    await this.#startManager({ type: 'join', remotes: this.#record.managers }).catch(
+      (error: unknown) => {
+        // A demotion under way: the certificate of a worker is about to come.
+        if (!isSwarmError(error, 'SWM_PERMISSION_DENIED')) throw error;
+      },
+    );
+  }
+
+  async #endManager(manager: Manager): Promise<void> {
+    this.#manager = undefined;
+    this.#init.onChange();
+    await manager.stop();
+    await removeManagerState(swarmDir(this.#init.stateDir));
+  }
+
   /** The certificate changed: a manager is started or ended when its role did. */
   async #followRole(): Promise<void> {
     if (this.role === NodeRole.MANAGER && !this.#manager) {
       await this.#startManager({ type: 'join', remotes: this.#record.managers });
     } else if (this.role === NodeRole.WORKER && this.#manager) {
-      const manager = this.#manager;
-      this.#manager = undefined;
-      this.#init.onChange();
-      await manager.stop();
-      await removeManagerState(swarmDir(this.#init.stateDir));
+      await this.#endManager(this.#manager);
     }
   }
 
