@@ -17,7 +17,7 @@ import { IngressGate } from './ingress/ingress-gate.ts';
 import { localView, overlayView } from './inspect.ts';
 import type { Kernel } from './kernel/types.ts';
 import { removeLeftovers } from './leftovers.ts';
-import { networkConfigOf } from './network-config.ts';
+import { ipv4Only, networkConfigOf } from './network-config.ts';
 import { type OverlayAttachment, Overlays } from './overlay/overlays.ts';
 import { Records } from './records.ts';
 import { Forwarder } from './resolver/forwarder.ts';
@@ -182,9 +182,10 @@ export class NetDriver implements NetDriverApi {
   }
 
   async setNodeAttachments(attachments: readonly NetworkAttachment[]): Promise<void> {
-    const converted = attachments.flatMap(({ network, addresses: [address] }) =>
-      network && address ? [{ network: networkConfigOf(network), address }] : [],
-    );
+    const converted = attachments.flatMap(({ network, addresses }) => {
+      const address = addresses.find((entry) => !entry.includes(':'));
+      return network && address ? [{ network: networkConfigOf(network), address }] : [];
+    });
     await this.#attachmentsFile.save({ version: 1, attachments: converted });
     await this.#overlays.setAttachments(converted);
   }
@@ -212,7 +213,7 @@ export class NetDriver implements NetDriverApi {
 
   async connect(containerId: string, config: EndpointConfig): Promise<EndpointInfo> {
     const sandbox = this.#require(containerId);
-    const endpoint = await this.#wiring.connect(sandbox, config);
+    const endpoint = await this.#wiring.connect(sandbox, ipv4Only(config));
     this.#names.invalidate(config.network.id);
     this.#announce(sandbox, endpoint);
     return sandbox.endpointInfo(endpoint);

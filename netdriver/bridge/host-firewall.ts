@@ -36,14 +36,17 @@ export class HostFirewall {
     if (present.includes(`ip ${TABLE}`)) await this.#kernel.nft(HOST, renderRemoval(own));
   }
 
-  addBridge(bridge: HostBridge): Promise<void> {
+  async addBridge(bridge: HostBridge): Promise<void> {
     this.#bridges.set(bridge.device, bridge);
     this.#setSysctls();
-    return this.#write();
+    await this.#write();
+    await this.#kernel.acceptForwarding(HOST, bridge.device, true);
   }
 
-  removeBridge(device: string): Promise<void> {
-    return this.#bridges.delete(device) ? this.#write() : Promise.resolve();
+  async removeBridge(device: string): Promise<void> {
+    if (!this.#bridges.delete(device)) return;
+    await this.#kernel.acceptForwarding(HOST, device, false);
+    await this.#write();
   }
 
   /** The ports of one owner, all of them; none removes the owner. */

@@ -144,6 +144,12 @@ export class LocalNetworks {
   /** Fills in what the user left open and refuses what cannot be. */
   #complete(wanted: Partial<SubnetConfig>): SubnetConfig {
     if (!wanted.subnet) return this.#freeSubnet();
+    if (wanted.subnet.includes(':')) {
+      throw new SwarmError(
+        'SWM_NOT_IMPLEMENTED',
+        `the subnet ${wanted.subnet} is IPv6, and networks carry IPv4 only`,
+      );
+    }
     const subnet = checkedSubnet(wanted.subnet);
     const other = this.list().find((n) => n.subnets.some((s) => overlaps(s.subnet, subnet)));
     if (other) {

@@ -1,4 +1,5 @@
 import { SwarmError } from '../../common/errors.ts';
+import { isIp } from '../ipv4.ts';
 import { HOST, isKernelError, type Kernel, type PortReservation } from '../kernel/types.ts';
 import type { PortBinding } from '../types.ts';
 import type { HostFirewall } from './host-firewall.ts';
@@ -49,7 +50,7 @@ export class PortPublisher {
       id,
       (targetIp ? bindings : []).map((binding) => ({
         protocol: binding.protocol,
-        hostIp: binding.hostIp === '0.0.0.0' ? '' : binding.hostIp,
+        hostIp: isAnywhere(binding.hostIp) ? '' : binding.hostIp,
         hostPort: binding.hostPort,
         targetIp,
         targetPort: binding.containerPort,
@@ -75,8 +76,15 @@ export class PortPublisher {
 
   #reserve(binding: PortBinding): PortReservation {
     const { protocol, hostIp, hostPort } = binding;
+    if (!isAnywhere(hostIp) && !isIp(hostIp)) {
+      throw new SwarmError(
+        'SWM_INVALID_ARGUMENT',
+        `cannot publish port ${hostPort} on ${hostIp}: ports are published on IPv4 addresses`,
+      );
+    }
     try {
-      return this.#kernel.reservePort(HOST, protocol, hostIp, hostPort);
+      const address = isAnywhere(hostIp) ? '' : hostIp;
+      return this.#kernel.reservePort(HOST, protocol, address, hostPort);
     } catch (error) {
       const where = `${hostIp || '0.0.0.0'}:${hostPort}`;
       if (isKernelError(error, 'EADDRINUSE')) {
@@ -104,4 +112,8 @@ export class PortPublisher {
     }
     return this.#kernel.portOwner(HOST, protocol, hostPort);
   }
+}
+
+function isAnywhere(hostIp: string): boolean {
+  return hostIp === '' || hostIp === '0.0.0.0' || hostIp === '::';
 }

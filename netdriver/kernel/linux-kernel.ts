@@ -1,5 +1,6 @@
 import { closeSync, readFileSync, writeFileSync } from 'node:fs';
 import { flowArguments } from './conntrack.ts';
+import { forwardingScript } from './forwarding.ts';
 import { Namespaces, type NamespacesInit } from './namespaces.ts';
 import {
   decodeAddress,
@@ -154,6 +155,10 @@ export class LinuxKernel implements Kernel {
 
   async nft(netns: Netns, script: string): Promise<void> {
     await this.#programs.run(this.netnsPath(netns), ['nft', '-f', '-'], script);
+  }
+
+  async acceptForwarding(netns: Netns, device: string, accept: boolean): Promise<void> {
+    await this.#programs.run(this.netnsPath(netns), ['sh'], forwardingScript(device, accept));
   }
 
   async nftTables(netns: Netns): Promise<readonly string[]> {

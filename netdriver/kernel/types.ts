@@ -143,6 +143,11 @@ export interface Kernel {
 
   /** Runs one atomic nft script. */
   nft(netns: Netns, script: string): Promise<void>;
+  /**
+   * Lets packets pass a device where another firewall drops what is forwarded, as Docker's does;
+   * ours has judged them already. Nothing happens where none drops.
+   */
+  acceptForwarding(netns: Netns, device: string, accept: boolean): Promise<void>;
   /** The names of the nft tables of a namespace, as `family name`. */
   nftTables(netns: Netns): Promise<readonly string[]>;
   /**

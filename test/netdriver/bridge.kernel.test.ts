@@ -4,7 +4,7 @@ import { SwarmError } from '../../common/errors.ts';
 import type { LocalNetwork, PortBinding } from '../../netdriver/types.ts';
 import { eventually } from '../support/eventually.ts';
 import { endpointConfig, sandboxConfig } from './support/builders.ts';
-import { isRoot, Laboratory, remains, type TestHost } from './support/hosts.ts';
+import { inside, isRoot, Laboratory, remains, type TestHost } from './support/hosts.ts';
 import { ask, askUdp, greet, greetUdp, lookUp, SILENCE_MS } from './support/sockets.ts';
 
 describe('local networks', { skip: !isRoot }, () => {
@@ -143,6 +143,29 @@ describe('local networks', { skip: !isRoot }, () => {
     await host.driver.connect(db.containerId, endpointConfig('db', own));
     assert.match(await ask(host.kernel, netnsOf(alpha), '172.18.0.4', 80), /^db 172.18.0.2/);
     await host.driver.disconnect(db.containerId, own.id);
+  });
+
+  test('a firewall that drops what is forwarded is told to let containers pass', async () => {
+    const rules = (command: string) => inside(host.kernel, '', 'iptables', ...command.split(' '));
+    rules('-P FORWARD DROP');
+    const roomy = await host.driver.createLocalNetwork({ ...spec, name: 'roomy' });
+    const config = sandboxConfig('walled');
+    await host.driver.createSandbox(config);
+    await host.driver.connect(config.containerId, endpointConfig('walled', roomy));
+    const server = await greet(lab.client, '', 8000, 'outside');
+    assert.equal(await ask(host.kernel, netnsOf(config), lab.clientIp, 8000), `outside ${host.ip}`);
+    server.close();
+    assert.equal(
+      rules('-S FORWARD')
+        .split('\n')
+        .filter((line) => line.includes('br-')).length,
+      2,
+    );
+    await host.driver.removeSandbox(config.containerId);
+    assert.ok(!rules('-S FORWARD').includes('br-'));
+    await host.driver.removeLocalNetwork(roomy.id);
+    rules('-P FORWARD ACCEPT');
+    inside(host.kernel, '', 'nft', 'delete', 'table', 'ip', 'filter');
   });
 
   test('an internal network has no way out', async () => {

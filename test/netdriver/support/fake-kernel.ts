@@ -142,6 +142,17 @@ export class FakeKernel implements Kernel {
     this.#get(netns).nft.run(script);
   }
 
+  readonly accepted = new Set<string>();
+
+  async acceptForwarding(_netns: Netns, device: string, accept: boolean): Promise<void> {
+    if (accept) {
+      this.#step('acceptForwarding');
+      this.accepted.add(device);
+    } else {
+      this.accepted.delete(device);
+    }
+  }
+
   async nftTables(netns: Netns): Promise<readonly string[]> {
     return [...this.#get(netns).nft.tables.keys()];
   }

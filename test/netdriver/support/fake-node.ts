@@ -63,5 +63,6 @@ export function snapshot(kernel: FakeKernel): string {
     addresses: ns.addresses.map(({ dev, address }) => `${dev} ${address}`).sort(),
     nft: ns.nft.state(),
   }));
-  return JSON.stringify({ namespaces, reserved: [...kernel.reserved].sort() }, undefined, 1);
+  const [reserved, accepted] = [kernel.reserved, kernel.accepted].map((set) => [...set].sort());
+  return JSON.stringify({ namespaces, reserved, accepted }, undefined, 1);
 }
