@@ -1,10 +1,12 @@
+import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import Dockerode from 'dockerode';
 import { CliError } from './cli-error.ts';
 
 export const DEFAULT_HOST = 'unix:///run/swarm/swarmd.sock';
 
-type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+type QueryValue = string | number | boolean | readonly string[] | undefined;
+export type Query = Readonly<Record<string, QueryValue>>;
 
 interface RequestOptions {
   readonly query?: Query;
@@ -51,20 +53,34 @@ export class ApiClient {
     return this.#json('DELETE', path, query ? { query } : {});
   }
 
-  /** The body of the answer as it comes. */
-  stream(method: 'GET' | 'POST', path: string, options: RequestOptions = {}): Promise<Readable> {
-    return this.#dial(method, path, options, { isStream: true }) as Promise<Readable>;
+  /** The answer as soon as its headers are there; its body as it comes. */
+  async stream(
+    method: 'GET' | 'HEAD' | 'POST',
+    path: string,
+    options: RequestOptions = {},
+  ): Promise<IncomingMessage> {
+    return (await this.#dial(method, path, options, { isStream: true })) as IncomingMessage;
   }
 
   /** Sends a stream (a tar, say) and gives back the answer as it comes. */
-  upload(path: string, body: Readable, query: Query = {}): Promise<Readable> {
-    return this.#dial('POST', path, { query }, { isStream: true, file: body }) as Promise<Readable>;
+  async upload(
+    method: 'POST' | 'PUT',
+    path: string,
+    body: Readable,
+    query: Query = {},
+  ): Promise<IncomingMessage> {
+    const headers = { 'Content-Type': 'application/x-tar' };
+    const extra = { isStream: true, file: body };
+    return (await this.#dial(method, path, { query, headers }, extra)) as IncomingMessage;
   }
 
-  /** A connection that carries bytes both ways after the request. */
-  hijack(path: string, options: RequestOptions = {}): Promise<Duplex> {
-    const extra = { isStream: true, hijack: true, openStdin: true };
-    return this.#dial('POST', path, options, extra) as Promise<Duplex>;
+  /**
+   * A connection that carries bytes both ways after the request. `end()` on it is the end of the
+   * input; the output goes on until the server closes.
+   */
+  async hijack(path: string, options: RequestOptions = {}): Promise<Duplex> {
+    const extra = { isStream: true, hijack: true };
+    return (await this.#dial('POST', path, { body: {}, ...options }, extra)) as Duplex;
   }
 
   async #json<T>(method: string, path: string, options: RequestOptions): Promise<T> {
@@ -95,15 +111,36 @@ export class ApiClient {
   #explain(error: DialError): Error {
     if (error.statusCode !== undefined) {
       const { message } = (error.json ?? {}) as { message?: string };
-      return new ApiError(error.statusCode, message ?? error.message);
+      return new ApiError(error.statusCode, message ?? messageOf(error));
     }
-    if (['ENOENT', 'ECONNREFUSED', 'EACCES', 'ENOTFOUND'].includes(error.code ?? '')) {
+    const reason = UNREACHABLE[error.code ?? ''];
+    if (reason) {
       return new CliError(
-        `Cannot connect to swarmd at ${this.host}: ${error.code}. Is swarmd running? (-H or SWARM_HOST names another host)`,
+        `Cannot connect to swarmd at ${this.host}: ${reason}. Is swarmd running? (-H or SWARM_HOST names another host)`,
       );
+    }
+    if (BROKEN.has(error.code ?? '')) {
+      return new CliError(`swarmd at ${this.host} broke the connection off (${error.code})`);
     }
     return error;
   }
+}
+
+const UNREACHABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such socket',
+  ECONNREFUSED: 'nobody listens there',
+  EACCES: 'permission denied',
+  ENOTFOUND: 'there is no such host',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+  ETIMEDOUT: 'no answer',
+};
+
+const BROKEN = new Set(['ECONNRESET', 'EPIPE']);
+
+/** Of an answer that was to be streamed only dockerode's own text is there: it wraps the message. */
+function messageOf(error: Error): string {
+  return error.message.replace(/^\(HTTP code \d+\) .*? - /s, '').trimEnd();
 }
 
 /** The `filters` parameter from `key=value` pairs. */

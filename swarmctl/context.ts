@@ -1,12 +1,32 @@
+import type { EventEmitter } from 'node:events';
+import type { Readable } from 'node:stream';
 import { type ApiClient, ApiError } from './client.ts';
 
-/** What a command works with: the node's API, and where it prints. */
+/** Standard input: a terminal can be made to pass on every key. */
+export interface Input extends Readable {
+  readonly isTTY?: boolean;
+  setRawMode?(on: boolean): unknown;
+}
+
+/** Standard output: a terminal has a size, and emits `resize`. */
+export interface Output extends NodeJS.WritableStream {
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+/** What a command works with: the node's API, and the process it runs in. */
 export interface Context {
   readonly api: ApiClient;
-  readonly out: NodeJS.WritableStream;
+  readonly input: Input;
+  readonly out: Output;
   readonly err: NodeJS.WritableStream;
   /** True when `out` is a terminal: progress may redraw lines. */
   readonly isTerminal: boolean;
+  readonly env: NodeJS.ProcessEnv;
+  /** Emits the signals that this process gets, by name. */
+  readonly signals: EventEmitter;
+  /** How the process will exit unless something is thrown. */
+  readonly exit: { code: number };
 }
 
 export function print(context: Context, text: string): void {
@@ -28,7 +48,7 @@ export async function forEachName(
       context.err.write(`${describeError(error)}\n`);
     }
   }
-  if (failed) process.exitCode = 1;
+  if (failed) context.exit.code = 1;
 }
 
 export function describeError(error: unknown): string {

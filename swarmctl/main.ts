@@ -8,7 +8,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   env: process.env,
+  input: process.stdin,
   out: process.stdout,
   err: process.stderr,
   isTerminal: Boolean(process.stdout.isTTY),
+  signals: process,
 });

@@ -1,10 +1,15 @@
-import { Command, CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { CliError } from './cli-error.ts';
 import { ApiClient, DEFAULT_HOST } from './client.ts';
+import { CliCommand, usageOf } from './command.ts';
+import { addContainerCommands } from './commands/container.ts';
+import { addImageCommands } from './commands/image.ts';
+import { addInspectCommand } from './commands/inspect.ts';
 import { addNetworkCommands } from './commands/network.ts';
 import { addNodeCommands } from './commands/node.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addSwarmCommands } from './commands/swarm.ts';
+import { addSystemCommands } from './commands/system.ts';
 import { type Context, describeError } from './context.ts';
 
 /** As the docker CLI: 125 where a flag is wrong. */
@@ -16,32 +21,26 @@ const BAD_FLAG = new Set([
   'commander.conflictingOption',
 ]);
 
-export interface ProgramInit {
-  readonly env: NodeJS.ProcessEnv;
-  readonly out: NodeJS.WritableStream;
-  readonly err: NodeJS.WritableStream;
-  readonly isTerminal: boolean;
-}
+export type ProgramInit = Omit<Context, 'api' | 'exit'>;
 
 /** Runs one command line and resolves with its exit code. */
 export async function runCommandLine(argv: readonly string[], init: ProgramInit): Promise<number> {
-  const { out, err, env, isTerminal } = init;
-  const { host, rest } = takeHost(argv, env);
+  const { host, rest } = takeHost(argv, init.env);
   try {
-    const context: Context = { api: new ApiClient(host), out, err, isTerminal };
+    const context: Context = { ...init, api: new ApiClient(host), exit: { code: 0 } };
     await createProgram(context).parseAsync(rest, { from: 'user' });
-    return Number(process.exitCode ?? 0);
+    return context.exit.code;
   } catch (error) {
     if (error instanceof CommanderError) {
       return BAD_FLAG.has(error.code) ? EXIT_BAD_FLAG : error.exitCode;
     }
-    err.write(`${describeError(error)}\n`);
+    init.err.write(`${describeError(error)}\n`);
     return error instanceof CliError ? error.exitCode : 1;
   }
 }
 
 export function createProgram(context: Context): Command {
-  const program = new Command('swarmctl')
+  const program = new CliCommand('swarmctl')
     .description('Make, look at and change a swarm, through the API of one of its nodes.')
     .option('-H, --host <address>', `the node's API (default: $SWARM_HOST or ${DEFAULT_HOST})`)
     .enablePositionalOptions()
@@ -49,18 +48,22 @@ export function createProgram(context: Context): Command {
     .configureOutput({
       writeOut: (text) => context.out.write(text),
       writeErr: (text) => context.err.write(text),
-    })
-    .showHelpAfterError('(--help shows how it is used)');
+    });
   addSwarmCommands(program, context);
   addNodeCommands(program, context);
   addNetworkCommands(program, context);
   addServiceCommands(program, context);
+  addContainerCommands(program, context);
+  addImageCommands(program, context);
+  addSystemCommands(program, context);
+  addInspectCommand(program, context);
   inherit(program);
   return program;
 }
 
 /** Sub-commands made with `command()` take over settings at their creation; aliases of them do not. */
 function inherit(command: Command): void {
+  command.showHelpAfterError(usageOf(command));
   for (const child of command.commands) {
     child.copyInheritedSettings(command);
     inherit(child);

@@ -94,7 +94,7 @@ async function ps(
     if (service) found.add(service.ID);
     else {
       context.err.write(`no such service: ${name}\n`);
-      process.exitCode = 1;
+      context.exit.code = 1;
     }
   }
   if (found.size === 0) return;

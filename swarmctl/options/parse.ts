@@ -6,6 +6,11 @@ export const collect = (value: string, before: readonly string[] = []): string[]
   value,
 ];
 
+/** For options that may be given several times, and whose values are parsed. */
+export const collectParsed =
+  <T>(parse: (text: string) => T) =>
+  (value: string, before: readonly T[] = []): T[] => [...before, parse(value)];
+
 export function parseInteger(value: string): number {
   const number = Number(value);
   if (value.trim() !== '' && Number.isInteger(number)) return number;
@@ -80,4 +85,19 @@ export function parseFields(text: string): [string, string][] {
     const [key, value] = splitPair(plain);
     return [key.trim().toLowerCase(), value];
   });
+}
+
+/**
+ * A time for the API, in seconds since the epoch: of a date as it is written, or of a duration
+ * before `now` (milliseconds). What is neither goes to the server as it is, which explains it.
+ */
+export function toTimestamp(text: string | undefined, now: number): string | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (/^\d+(\.\d+)?$/.test(text)) return text;
+  if (/^\d{4}-\d{2}-\d{2}/.test(text)) {
+    const date = Date.parse(text);
+    return Number.isNaN(date) ? text : (date / 1_000).toFixed(9);
+  }
+  if (!/^[\d.]+(ns|us|µs|ms|s|m|h)/.test(text)) return text;
+  return ((now - parseDuration(text) / 1e6) / 1_000).toFixed(9);
 }

@@ -25,7 +25,7 @@ export async function inspectAll(
   }
   printObjects(context, found, format);
   for (const problem of problems) context.err.write(`${problem}\n`);
-  if (problems.length > 0) process.exitCode = 1;
+  if (problems.length > 0) context.exit.code = 1;
 }
 
 function printObjects(context: Context, objects: readonly unknown[], format?: string): void {
