@@ -150,6 +150,7 @@ export class NetDriver implements NetDriverApi {
 
   async stop(): Promise<void> {
     this.#unsubscribe();
+    await this.#overlays.stop();
     for (const sandbox of this.#sandboxes.values()) sandbox.resolver?.server.stop();
     this.#ports.stop();
     this.#gate.stop();

@@ -6,6 +6,7 @@ import type { Backend, BalancerEngine, BalancerPlan, BalancerScheduler } from '.
 
 /** The balancer's interface on its network; published ports come in through another one. */
 const NETWORK_DEVICE = 'eth0';
+const IP_TCP_HEADERS = 40;
 
 /**
  * Balancing with nftables maps: one lookup finds the service, one more the backend. A connection
@@ -48,6 +49,7 @@ export function balancerRuleset(plan: BalancerPlan): Ruleset {
           `iifname != "${NETWORK_DEVICE}" meta l4proto . th dport vmap @ports`,
         ],
       },
+      ...(ports.length > 0 ? { clamp: clampChain(plan.mtu) } : {}),
       postrouting: {
         hook: 'type nat hook postrouting priority srcnat; policy accept;',
         rules: [
@@ -59,6 +61,17 @@ export function balancerRuleset(plan: BalancerPlan): Ruleset {
         ],
       },
     },
+  };
+}
+
+/**
+ * Clients and tasks do not know of the smaller packets between them. Both learn it from the largest
+ * segment that the other announces, since messages about too large packets are often lost.
+ */
+function clampChain(mtu: number): NftChain {
+  return {
+    hook: 'type filter hook forward priority mangle; policy accept;',
+    rules: [`tcp flags & (syn | rst) == syn tcp option maxseg size set ${mtu - IP_TCP_HEADERS}`],
   };
 }
 

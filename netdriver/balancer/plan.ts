@@ -17,6 +17,7 @@ export const CLIENT_ADDRESS_NODES_MAX = 256;
 export interface BalancerPlanInit {
   readonly address: string;
   readonly scheduler: BalancerScheduler;
+  readonly mtu: number;
   /** Ingress balances published ports; other networks balance virtual addresses. */
   readonly ingress: boolean;
   readonly hideClients: boolean;
@@ -28,6 +29,7 @@ export function planBalancer(rows: readonly EndpointRow[], init: BalancerPlanIni
   return {
     address: init.address,
     scheduler: init.scheduler,
+    mtu: init.mtu,
     services: init.ingress ? [] : servicesOf(current),
     ports: init.ingress ? portsOf(current, init.hideClients) : [],
   };

@@ -29,6 +29,8 @@ export interface BalancerPlan {
   /** The balancer's own address on the network, where answers to hidden clients go. */
   readonly address: string;
   readonly scheduler: BalancerScheduler;
+  /** Bytes of a packet on the network, which what comes in from elsewhere must be told. */
+  readonly mtu: number;
   readonly services: readonly VirtualService[];
   readonly ports: readonly PublishedPort[];
 }

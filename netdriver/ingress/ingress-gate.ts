@@ -30,6 +30,8 @@ interface Components {
 export class IngressGate {
   readonly #components: Components;
   readonly #reservations = new Map<string, PortReservation>();
+  /** Ports that others have, said once. */
+  readonly #taken = new Set<string>();
   #ip = '';
 
   constructor(components: Components) {
@@ -109,7 +111,10 @@ export class IngressGate {
       if (this.#reservations.has(key)) continue;
       try {
         this.#reservations.set(key, this.#components.kernel.reservePort(HOST, protocol, '', port));
+        this.#taken.delete(key);
       } catch (error) {
+        if (this.#taken.has(key)) continue;
+        this.#taken.add(key);
         this.#components.logger.warn(
           { port: `${port}/${protocol}`, error: errorMessage(error) },
           'a program of this host has a port that the swarm publishes, and will not be reached',

@@ -27,7 +27,7 @@ export type LinkOp =
   | { op: 'set-link'; name: string; master?: string; up?: boolean; mtu?: number }
   | { op: 'add-address'; dev: string; address: string }
   | { op: 'del-address'; dev: string; address: string }
-  | { op: 'set-route'; to: string; via?: string; dev?: string; table?: number }
+  | { op: 'set-route'; to: string; via?: string; dev?: string; table?: number; mtu?: number }
   | { op: 'del-route'; to: string; via?: string; dev?: string; table?: number }
   /** Permanent, replaces what is there. */
   | { op: 'set-neighbour'; dev: string; ip: string; mac: string }

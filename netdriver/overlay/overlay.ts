@@ -9,6 +9,7 @@ import type { EndpointRow, Records } from '../records.ts';
 import type { NetworkConfig, SwarmIdentity } from '../types.ts';
 import type { OverlayDevices } from './overlay-devices.ts';
 import { planPeers, unionOf } from './peers.ts';
+import { overlayMtu } from './plan.ts';
 
 const SCHEDULER_OPTION = 'swarm.balancer.scheduler';
 
@@ -102,6 +103,7 @@ export class Overlay {
     this.plan = planBalancer(rows, {
       address: ipOf(this.balancer.endpoint.address),
       scheduler: schedulerOf(this.network),
+      mtu: overlayMtu(this.network),
       ingress: this.network.ingress,
       hideClients: ingressAddresses(rows).length > CLIENT_ADDRESS_NODES_MAX,
     });

@@ -73,6 +73,11 @@ export class Overlays {
     ]);
   }
 
+  /** Resolves when no refresh runs; there must be no more rows to come. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#refreshers.values()].map((refresher) => refresher.idle()));
+  }
+
   async join(identity: SwarmIdentity): Promise<void> {
     this.#identity = identity;
     for (const overlay of this.list()) this.#announce(overlay, identity);

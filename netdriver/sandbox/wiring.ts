@@ -6,9 +6,10 @@ import type { Bridges } from '../bridge/bridges.ts';
 import type { PortPublisher } from '../bridge/port-publisher.ts';
 import { ipOf, macOf } from '../ipv4.ts';
 import { TableWriter } from '../kernel/table-writer.ts';
-import { HOST, type Kernel } from '../kernel/types.ts';
+import { HOST, type Kernel, type LinkOp } from '../kernel/types.ts';
 import { ingressAddresses } from '../overlay/overlay.ts';
 import type { Overlays } from '../overlay/overlays.ts';
+import { overlayMtu } from '../overlay/plan.ts';
 import type { Records } from '../records.ts';
 import type { Forwarder, Upstream } from '../resolver/forwarder.ts';
 import type { HostResolvConf } from '../resolver/host-resolv-conf.ts';
@@ -185,6 +186,7 @@ export class Wiring {
     const next = wantedWay(sandbox);
     const old = sandbox.way;
     if (next === 'gateway' && old && !old.networkId) {
+      kernel.apply(sandbox.netns, [defaultRoute(sandbox, old)]);
       await ports.publish(sandbox.id, old.ip);
       return;
     }
@@ -198,9 +200,7 @@ export class Wiring {
       const { gateway: via, address } = endpoint;
       sandbox.way = { networkId: undefined, ifname, ip: ipOf(address), gateway: via };
     }
-    if (sandbox.way) {
-      kernel.apply(sandbox.netns, [{ op: 'set-route', to: EVERYWHERE, via: sandbox.way.gateway }]);
-    }
+    if (sandbox.way) kernel.apply(sandbox.netns, [defaultRoute(sandbox, sandbox.way)]);
     await ports.publish(sandbox.id, sandbox.way?.ip ?? '');
     if (old && !old.networkId) await gateway.detach(sandbox.id);
   }
@@ -342,6 +342,16 @@ function wantedWay(sandbox: Sandbox): DefaultWay | 'gateway' | undefined {
     ip: ipOf(bridge.address),
     gateway: bridge.gateway,
   };
+}
+
+/**
+ * An answer to a client of the mesh is made for the default route, and leaves through the ingress
+ * network: it must fit that one.
+ */
+function defaultRoute(sandbox: Sandbox, way: DefaultWay): LinkOp {
+  const network = sandbox.ingress?.config.network;
+  const mtu = network && overlayMtu(network);
+  return { op: 'set-route', to: EVERYWHERE, via: way.gateway, ...(mtu ? { mtu } : {}) };
 }
 
 function checkMode(sandbox: Sandbox, { network }: EndpointConfig): void {

@@ -6,7 +6,7 @@ import { GossipPort } from '../../proto/gen/swarm/gossip.ts';
 import { eventually } from '../support/eventually.ts';
 import { attachment, endpointConfig, ingressNetwork, sandboxConfig } from './support/builders.ts';
 import { isRoot, Laboratory, remains } from './support/hosts.ts';
-import { ask, askUdp, greet, greetUdp, SILENCE_MS } from './support/sockets.ts';
+import { ask, askUdp, greet, greetUdp, pour, SILENCE_MS, swallow } from './support/sockets.ts';
 
 const UDP = 1;
 
@@ -41,6 +41,7 @@ describe('the routing mesh', { skip: !isRoot }, () => {
       port({ publishedPort: 9090, targetPort: 90, snat: true }),
       port({ publishedPort: 5300, targetPort: 53, protocol: UDP }),
       port({ publishedPort: 7070, targetPort: 7070 }),
+      port({ publishedPort: 6060, targetPort: 60 }),
     ]);
     await greet(first.kernel, netns, 80, 'task');
     await greet(first.kernel, netns, 90, 'hidden');
@@ -53,6 +54,20 @@ describe('the routing mesh', { skip: !isRoot }, () => {
       assert.equal(await ask(lab.client, '', host.ip, 7070), `same ${lab.clientIp}`);
       const datagram = await askUdp(lab.client, '', host.ip, 5300);
       assert.equal(datagram.toString(), `datagram ${lab.clientIp}`);
+    }
+  });
+
+  test('large transfers fit through the smaller packets of the overlay', async () => {
+    const [first] = lab.hosts;
+    assert.ok(first);
+    const size = 1_000_000;
+    await swallow(first.kernel, netns, 60, size);
+    for (const host of lab.hosts) {
+      for (const client of [lab.client, host.kernel]) {
+        const text = await pour(client, '', host.ip, 6060, size);
+        assert.equal(text.length, size);
+        assert.ok(text.startsWith(`${size} `), text.slice(0, 20));
+      }
     }
   });
 

@@ -41,7 +41,8 @@ export const BRPORT = { ISOLATED: 33 } as const;
 
 export const IFA = { ADDRESS: 1, LOCAL: 2 } as const;
 
-export const RTA = { DST: 1, OIF: 4, GATEWAY: 5, TABLE: 15 } as const;
+export const RTA = { DST: 1, OIF: 4, GATEWAY: 5, METRICS: 8, TABLE: 15 } as const;
+export const RTAX_MTU = 2;
 export const RTN_UNICAST = 1;
 export const RTPROT_STATIC = 4;
 export const SCOPE_UNIVERSE = 0;

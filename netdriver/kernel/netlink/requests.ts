@@ -14,6 +14,7 @@ import {
   NTF_SELF,
   NUD_PERMANENT,
   RTA,
+  RTAX_MTU,
   RTM,
   RTN_UNICAST,
   RTPROT_STATIC,
@@ -200,7 +201,7 @@ function address(
 function route(
   type: number,
   flags: number,
-  op: { to: string; via?: string; dev?: string; table?: number },
+  op: { to: string; via?: string; dev?: string; table?: number; mtu?: number },
   lookup: Lookup,
 ): NetlinkRequest {
   const [ip = '', prefix = '32'] = op.to.split('/');
@@ -224,6 +225,7 @@ function route(
     ...(Number(prefix) > 0 ? [attribute(RTA.DST, ipBytes(ip))] : []),
     ...(op.via ? [attribute(RTA.GATEWAY, ipBytes(op.via))] : []),
     ...(op.dev ? [attribute(RTA.OIF, u32(lookup.index(op.dev)))] : []),
+    ...(op.mtu ? [nested(RTA.METRICS, attribute(RTAX_MTU, u32(op.mtu)))] : []),
   ];
   return { type, flags, body: Buffer.concat([header, ...attributes]) };
 }

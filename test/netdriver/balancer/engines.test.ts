@@ -20,6 +20,7 @@ const backends = fc.uniqueArray(fc.integer({ min: 10, max: 20 }), { maxLength: 5
 const plans: fc.Arbitrary<BalancerPlan> = fc.record({
   address: fc.constant('10.0.1.254'),
   scheduler: fc.constantFrom('rr', 'sh'),
+  mtu: fc.constant(1450),
   services: fc.uniqueArray(
     fc.record({ vip: fc.integer({ min: 2, max: 6 }).map((n) => `10.0.1.${n}`), backends }),
     { maxLength: 4, selector: (service) => service.vip },
@@ -38,6 +39,7 @@ const plans: fc.Arbitrary<BalancerPlan> = fc.record({
 const plan = (init: Partial<BalancerPlan>): BalancerPlan => ({
   address: '10.0.1.254',
   scheduler: 'rr',
+  mtu: 1450,
   services: [],
   ports: [],
   ...init,

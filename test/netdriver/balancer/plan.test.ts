@@ -6,7 +6,13 @@ import { planBalancer } from '../../../netdriver/balancer/plan.ts';
 import { GossipPort } from '../../../proto/gen/swarm/gossip.ts';
 import { endpointRow } from '../support/rows.ts';
 
-const init = { address: '10.0.1.9', scheduler: 'rr', ingress: false, hideClients: false } as const;
+const init = {
+  address: '10.0.1.9',
+  scheduler: 'rr',
+  mtu: 1450,
+  ingress: false,
+  hideClients: false,
+} as const;
 const onIngress = { ...init, ingress: true };
 const port = (init: Parameters<typeof GossipPort.fromPartial>[0]) => GossipPort.fromPartial(init);
 const task = (ip: number, more: object = {}) =>

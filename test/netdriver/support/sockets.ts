@@ -57,6 +57,51 @@ export function ask(
   });
 }
 
+/** A TCP server that counts what it gets, says how much after the client ended, and `size` more. */
+export async function swallow(
+  kernel: Kernel,
+  netns: Netns,
+  port: number,
+  size: number,
+): Promise<Server> {
+  const { fd } = kernel.openSocket(netns, { protocol: 'tcp', address: '0.0.0.0', port });
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    let received = 0;
+    socket.on('data', (data) => {
+      received += data.length;
+    });
+    socket.on('end', () => socket.end(Buffer.alloc(size, `${received} `)));
+    socket.on('error', () => {});
+  });
+  server.unref();
+  await new Promise<void>((resolve) => server.listen({ fd }, resolve));
+  return server;
+}
+
+/** Sends `size` bytes and reads until the end. */
+export function pour(
+  kernel: Kernel,
+  netns: Netns,
+  address: string,
+  port: number,
+  size: number,
+): Promise<string> {
+  const { fd } = kernel.openSocket(netns, { protocol: 'tcp', address: '0.0.0.0', port: 0 });
+  return new Promise((resolve, reject) => {
+    const socket = new Socket({ fd, readable: true, writable: true });
+    let text = '';
+    socket.setTimeout(TIMEOUT_MS, () => {
+      socket.destroy(new Error(`${address}:${port} got stuck`));
+    });
+    socket.setEncoding('utf8').on('data', (data) => {
+      text += data;
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(text));
+    socket.connect(port, address, () => socket.end(Buffer.alloc(size)));
+  });
+}
+
 /** A UDP server that answers each datagram with `name` and the client's address. */
 export async function greetUdp(
   kernel: Kernel,
