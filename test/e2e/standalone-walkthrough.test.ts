@@ -93,7 +93,7 @@ test('an alias answers for all its containers, on a subnet of choice', { skip },
   ].map((address) => address.replace(/\/24$/, ''));
   const orders = new Set<string>();
   await converges(async () => {
-    const answer = await lab.swarmctl('worker-2', 'exec', 'c', 'nslookup', 'search.');
+    const answer = await lab.swarmctl('worker-2', 'exec', 'c1', 'nslookup', 'search.');
     const found = [...answer.matchAll(/^Address(?: \d+)?:\s+(10\.77\.0\.\d+)/gm)].map((m) => m[1]);
     assert.deepEqual([...found].sort(), [...expected].sort(), answer);
     orders.add(found.join());
@@ -102,14 +102,14 @@ test('an alias answers for all its containers, on a subnet of choice', { skip },
 });
 
 test('disconnect and connect of a running container change whom it reaches', { skip }, async () => {
-  assert.equal((await ping('worker-2', 'c', 's1')).code, 0);
-  await lab.swarmctl('worker-2', 'network', 'disconnect', 'app-net', 'c');
-  assert.notEqual((await ping('worker-2', 'c', 's1')).code, 0);
-  assert.equal(await addressOn('manager', 'app-net', 'c'), '');
-  await lab.swarmctl('worker-2', 'network', 'connect', '--ip', '10.77.0.99', 'app-net', 'c');
-  await converges(async () => assert.equal((await ping('worker-2', 'c', 's1')).code, 0));
-  assert.equal(await addressOn('worker-2', 'app-net', 'c'), '10.77.0.99/24');
-  await converges(async () => assert.equal((await ping('manager', 's1', 'c')).code, 0));
+  assert.equal((await ping('worker-2', 'c1', 's1')).code, 0);
+  await lab.swarmctl('worker-2', 'network', 'disconnect', 'app-net', 'c1');
+  assert.notEqual((await ping('worker-2', 'c1', 's1')).code, 0);
+  assert.equal(await addressOn('manager', 'app-net', 'c1'), '');
+  await lab.swarmctl('worker-2', 'network', 'connect', '--ip', '10.77.0.99', 'app-net', 'c1');
+  await converges(async () => assert.equal((await ping('worker-2', 'c1', 's1')).code, 0));
+  assert.equal(await addressOn('worker-2', 'app-net', 'c1'), '10.77.0.99/24');
+  await converges(async () => assert.equal((await ping('manager', 's1', 'c1')).code, 0));
 });
 
 test('names do not resolve on the default bridge, and do on a bridge of one’s own', {
