@@ -8,6 +8,7 @@ import { Dispatcher } from './dispatcher/dispatcher.ts';
 import { LogBroker } from './logbroker/log-broker.ts';
 import type { ManagerComponents } from './manager-init.ts';
 import { ManagerStatusKeeper } from './manager-status.ts';
+import { ConstraintEnforcer } from './orchestrator/constraint-enforcer.ts';
 import { Orchestrator } from './orchestrator/orchestrator.ts';
 import { TaskReaper } from './orchestrator/task-reaper.ts';
 import { RoleManager } from './role-manager.ts';
@@ -53,6 +54,7 @@ export class LeaderRole implements Startable {
       ['log-broker', this.logBroker],
       ['allocator', new Allocator(named('allocator'))],
       ['orchestrator', new Orchestrator(named('orchestrator'))],
+      ['constraint-enforcer', new ConstraintEnforcer(named('constraints'))],
       ['task-reaper', new TaskReaper(named('reaper'))],
       ['scheduler', new Scheduler(named('scheduler'))],
       ['manager-status', new ManagerStatusKeeper(named('managers'))],
