@@ -68,7 +68,7 @@ export class Consensus implements ConsensusApi, Startable {
    */
   static async open(components: ConsensusComponents, init: ConsensusInit): Promise<Consensus> {
     const vault = new Vault(components);
-    const disk = new LogDisk({ vault }, { dir: init.dir });
+    const disk = new LogDisk({ vault, openLogDb: components.openLogDb }, { dir: init.dir });
     const log = await bootLog({ disk, random: components.random }, init);
     return new Consensus(components, init, { disk, log });
   }
@@ -224,6 +224,11 @@ export class Consensus implements ConsensusApi, Startable {
   /** The state of the core, for people. */
   describe(): string {
     return describeStatus(this.#replica.loop.status());
+  }
+
+  /** Throws when something that must always hold of the core does not. For simulations. */
+  assertInvariants(): void {
+    this.#replica.loop.assertInvariants();
   }
 
   #newReplica(stored: { readonly disk: LogDisk; readonly log: StoredLog }): Replica {

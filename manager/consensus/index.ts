@@ -13,6 +13,7 @@
 export { Consensus, type ConsensusStats } from './consensus.ts';
 export type { Dialer, Dialing } from './dial.ts';
 export type { ConsensusComponents, ConsensusInit } from './init.ts';
+export type { LogDb, LogOp, OpenLogDb } from './log-db.ts';
 export type { AddRequest } from './member-changes.ts';
 export { createRaftMembershipService } from './membership-service.ts';
 export { LEADER_KEY } from './raft-metadata.ts';

@@ -4,6 +4,7 @@ import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
 import type { Dialer } from './dial.ts';
 import type { BootInit } from './log-boot.ts';
+import type { OpenLogDb } from './log-db.ts';
 import type { SnapshotPolicy } from './snapshotter.ts';
 import type { StateMachine } from './types.ts';
 import type { KeyRing } from './vault.ts';
@@ -14,6 +15,8 @@ export interface ConsensusComponents extends Dialer {
   readonly logger: Logger;
   readonly stateMachine: StateMachine;
   readonly keys: KeyRing;
+  /** Where the log is kept; LevelDB by default. */
+  readonly openLogDb?: OpenLogDb | undefined;
 }
 
 /** `BootInit` says whose log it is and how it begins. */

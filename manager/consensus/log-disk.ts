@@ -1,8 +1,7 @@
-import { mkdir } from 'node:fs/promises';
-import { Level } from 'level';
 import type { Entry, HardState } from 'raft-ts';
 import { errorMessage, SwarmError } from '../../common/errors.ts';
 import { encodePack } from './entry-pack.ts';
+import { type LogDb, type LogOp, levelLogDb, type OpenLogDb } from './log-db.ts';
 import { loadLog, type PackSpan, unseal } from './log-load.ts';
 import {
   chunkKey,
@@ -22,6 +21,8 @@ import type { Vault } from './vault.ts';
 
 export interface LogDiskComponents {
   readonly vault: Vault;
+  /** LevelDB by default. */
+  readonly openLogDb?: OpenLogDb | undefined;
 }
 
 export interface LogDiskInit {
@@ -43,10 +44,6 @@ export interface LogWrite {
   readonly sync: boolean;
 }
 
-type Db = Level<string, Buffer>;
-type Op = { type: 'put'; key: string; value: Buffer } | { type: 'del'; key: string };
-
-const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
 const RESEAL_BATCH = 64;
 
 /**
@@ -60,18 +57,14 @@ const RESEAL_BATCH = 64;
 export class LogDisk {
   readonly dir: string;
   readonly #vault: Vault;
-  readonly #db: Db;
+  readonly #db: LogDb;
   /** Of the packs on disk, in order; a superseded part does not count. */
   #packs: PackSpan[] = [];
 
   constructor(components: LogDiskComponents, init: LogDiskInit) {
     this.dir = init.dir;
     this.#vault = components.vault;
-    this.#db = new Level<string, Buffer>(init.dir, {
-      valueEncoding: 'buffer',
-      compression: false,
-      writeBufferSize: WRITE_BUFFER_BYTES,
-    });
+    this.#db = (components.openLogDb ?? levelLogDb)(init.dir);
   }
 
   /**
@@ -79,7 +72,6 @@ export class LogDisk {
    * removed. LevelDB itself drops a batch that was cut short by a crash.
    */
   async open(): Promise<StoredLog | undefined> {
-    await mkdir(this.dir, { recursive: true, mode: 0o700 });
     await this.#db.open().catch((error) => {
       throw openError(this.dir, error);
     });
@@ -99,7 +91,7 @@ export class LogDisk {
   }
 
   async write(write: LogWrite): Promise<void> {
-    const ops: Op[] = [];
+    const ops: LogOp[] = [];
     if (write.identity) ops.push(this.#put(IDENTITY_KEY, toJson(write.identity)));
     if (write.hardState) ops.push(this.#put(HARD_STATE_KEY, toJson(write.hardState)));
     if (write.snapshot) ops.push(this.#put(MANIFEST_KEY, toJson(write.snapshot)));
@@ -137,7 +129,7 @@ export class LogDisk {
   }
 
   async dropSnapshotsExcept(ids: readonly string[]): Promise<void> {
-    const keys = await this.#db.keys(SNAPSHOTS).all();
+    const keys = await this.#db.keys(SNAPSHOTS);
     const stale = keys.filter((key) => key !== MANIFEST_KEY && !ids.includes(snapshotIdOf(key)));
     for (let i = 0; i < stale.length; i += RESEAL_BATCH) {
       const part = stale.slice(i, i + RESEAL_BATCH);
@@ -153,17 +145,17 @@ export class LogDisk {
    * after which older keys may be forgotten. Not to run concurrently with `write`.
    */
   async reseal(): Promise<void> {
-    const keys = await this.#db.keys().all();
+    const keys = await this.#db.keys();
     for (const key of keys) {
       const sealed = await this.#db.get(key);
       if (sealed === undefined || this.#vault.isCurrent(sealed)) continue;
       const plain = unseal(this.#vault, this.dir, key, sealed);
       await this.#db.put(key, this.#vault.seal(key, plain), { sync: false });
     }
-    await compactAll(this.#db);
+    await this.#db.compact();
   }
 
-  #pushPack(ops: Op[], entries: readonly Entry[], prevTerm: number): void {
+  #pushPack(ops: LogOp[], entries: readonly Entry[], prevTerm: number): void {
     const packs = this.#packs;
     const first = entries[0]!.index;
     while (packs.length > 0 && packs.at(-1)!.first >= first) {
@@ -177,12 +169,12 @@ export class LogDisk {
     packs.push({ first, last: entries.at(-1)!.index });
   }
 
-  #put(key: string, plain: Uint8Array): Op {
+  #put(key: string, plain: Uint8Array): LogOp {
     return { type: 'put', key, value: this.#vault.seal(key, plain) };
   }
 }
 
-function del(firstIndex: number): Op {
+function del(firstIndex: number): LogOp {
   return { type: 'del', key: packKey(firstIndex) };
 }
 
@@ -195,10 +187,4 @@ function openError(dir: string, error: unknown): SwarmError {
     });
   }
   return damagedLog(dir, errorMessage(cause ?? error), error);
-}
-
-/** The `compactRange` of LevelDB, which the common interface of `level` does not have. */
-function compactAll(db: Db): Promise<void> {
-  const native = db as unknown as { compactRange(start: string, end: string): Promise<void> };
-  return native.compactRange('', '~');
 }

@@ -1,7 +1,7 @@
-import type { Level } from 'level';
 import type { Entry, HardState } from 'raft-ts';
 import { errorMessage, isSwarmError } from '../../common/errors.ts';
 import { decodePack } from './entry-pack.ts';
+import type { LogDb } from './log-db.ts';
 import {
   damagedLog,
   fromJson,
@@ -29,7 +29,7 @@ export interface LoadedLog {
 
 /** Reads and checks the whole log. Throws a SwarmError that names what is wrong and where. */
 export async function loadLog(
-  db: Level<string, Buffer>,
+  db: LogDb,
   vault: Vault,
   dir: string,
 ): Promise<LoadedLog | undefined> {
@@ -41,7 +41,7 @@ export async function loadLog(
   const hardState = await get<HardState>(HARD_STATE_KEY);
   const snapshot = await get<SnapshotManifest>(MANIFEST_KEY);
   const tail = new TailReader(dir);
-  for await (const [key, sealed] of db.iterator(PACKS)) {
+  for await (const [key, sealed] of db.entries(PACKS)) {
     tail.add(key, unseal(vault, dir, key, sealed));
   }
   const { entries, prevTerm, packs } = tail;

@@ -1,4 +1,5 @@
 import {
+  assertInvariants,
   type ConfChangeV2,
   type Config,
   type ConfState,
@@ -142,6 +143,11 @@ export class RaftLoop {
 
   status(): Status {
     return this.#node.status();
+  }
+
+  /** Throws an Error that names what does not hold. Walks over everything. */
+  assertInvariants(): void {
+    assertInvariants(this.#node);
   }
 
   tick(): void {

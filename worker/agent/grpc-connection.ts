@@ -1,5 +1,6 @@
 import type {
   ChannelCredentials,
+  ClientOptions,
   ClientUnaryCall,
   ClientWritableStream,
   ServiceError,
@@ -21,13 +22,20 @@ const CHANNEL_OPTIONS = {
   'grpc.use_local_subchannel_pool': 1,
 };
 
-/** Connections over gRPC; `credentials` are asked for anew each time, since certificates change. */
-export function grpcDial(credentials: () => ChannelCredentials): Dial {
-  return (addr) => connect(addr, credentials());
+/**
+ * Connections over gRPC; `credentials` are asked for anew each time, since certificates change.
+ * `options` come beside those that all these connections have.
+ */
+export function grpcDial(credentials: () => ChannelCredentials, options: ClientOptions = {}): Dial {
+  return (addr) => connect(addr, credentials(), { ...CHANNEL_OPTIONS, ...options });
 }
 
-function connect(addr: string, credentials: ChannelCredentials): ManagerConnection {
-  const dispatcher = new DispatcherClient(addr, credentials, CHANNEL_OPTIONS);
+function connect(
+  addr: string,
+  credentials: ChannelCredentials,
+  options: ClientOptions,
+): ManagerConnection {
+  const dispatcher = new DispatcherClient(addr, credentials, options);
   const channelOverride = dispatcher.getChannel();
   const allocator = new ResourceAllocatorClient(addr, credentials, { channelOverride });
   const logs = new LogBrokerClient(addr, credentials, { channelOverride });

@@ -1,0 +1,58 @@
+import { mkdir } from 'node:fs/promises';
+import { Level } from 'level';
+
+export type LogOp =
+  | { readonly type: 'put'; readonly key: string; readonly value: Buffer }
+  | { readonly type: 'del'; readonly key: string };
+
+export interface KeyRange {
+  readonly gte: string;
+  readonly lt: string;
+}
+
+/**
+ * What the log needs of a disk: ordered keys and atomic batches. A write without `sync` may be lost in
+ * a crash, together with all that came after it; one that was cut short is not there at all.
+ */
+export interface LogDb {
+  open(): Promise<void>;
+  close(): Promise<void>;
+  get(key: string): Promise<Buffer | undefined>;
+  put(key: string, value: Buffer, options: { readonly sync: boolean }): Promise<void>;
+  batch(ops: readonly LogOp[], options: { readonly sync: boolean }): Promise<void>;
+  keys(range?: KeyRange): Promise<string[]>;
+  /** In key order. */
+  entries(range: KeyRange): AsyncIterable<readonly [key: string, value: Buffer]>;
+  /** Drops the old values of keys that were written anew. */
+  compact(): Promise<void>;
+}
+
+export type OpenLogDb = (dir: string) => LogDb;
+
+const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
+
+/** LevelDB in the directory `dir`, which is made if need be. */
+export function levelLogDb(dir: string): LogDb {
+  const db = new Level<string, Buffer>(dir, {
+    valueEncoding: 'buffer',
+    compression: false,
+    writeBufferSize: WRITE_BUFFER_BYTES,
+  });
+  return {
+    async open() {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      await db.open();
+    },
+    close: () => db.close(),
+    get: (key) => db.get(key),
+    put: (key, value, options) => db.put(key, value, options),
+    batch: (ops, options) => db.batch([...ops], options),
+    keys: (range) => db.keys(range ?? {}).all(),
+    entries: (range) => db.iterator(range),
+    compact() {
+      // LevelDB has it, the common interface of `level` does not.
+      const native = db as unknown as { compactRange(start: string, end: string): Promise<void> };
+      return native.compactRange('', '~');
+    },
+  };
+}
