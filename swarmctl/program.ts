@@ -7,9 +7,11 @@ import { addImageCommands } from './commands/image.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addNetworkCommands } from './commands/network.ts';
 import { addNodeCommands } from './commands/node.ts';
+import { addSecretCommands } from './commands/secret.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addSwarmCommands } from './commands/swarm.ts';
 import { addSystemCommands } from './commands/system.ts';
+import { addVolumeCommands } from './commands/volume.ts';
 import { type Context, describeError } from './context.ts';
 
 /** As the docker CLI: 125 where a flag is wrong. */
@@ -55,6 +57,8 @@ export function createProgram(context: Context): Command {
   addServiceCommands(program, context);
   addContainerCommands(program, context);
   addImageCommands(program, context);
+  addVolumeCommands(program, context);
+  addSecretCommands(program, context);
   addSystemCommands(program, context);
   addInspectCommand(program, context);
   inherit(program);

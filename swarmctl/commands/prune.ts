@@ -1,8 +1,7 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import { CliError } from '../cli-error.ts';
 import { filtersQuery } from '../client.ts';
 import { type Context, print } from '../context.ts';
+import { ask } from '../options/ask.ts';
 import { collect } from '../options/parse.ts';
 import { humanSize } from '../output/human.ts';
 
@@ -49,17 +48,4 @@ async function confirm(context: Context, warning: string): Promise<boolean> {
   context.out.write(`${warning}\n`);
   const answer = await ask(context, 'Are you sure you want to continue? [y/N] ');
   return /^y(es)?$/i.test(answer.trim());
-}
-
-/** A line of what the caller types. */
-export async function ask(context: Context, question: string): Promise<string> {
-  const lines = createInterface({ input: context.input, output: context.out });
-  try {
-    const closed = new Promise<never>((_resolve, reject) => {
-      lines.once('close', () => reject(new CliError('there was no answer')));
-    });
-    return await Promise.race([lines.question(question), closed]);
-  } finally {
-    lines.close();
-  }
 }

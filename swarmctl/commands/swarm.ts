@@ -3,18 +3,9 @@ import { CliError } from '../cli-error.ts';
 import { type Context, print } from '../context.ts';
 import { collect, parseCount, parseDuration, parseInteger } from '../options/parse.ts';
 import type { Info, NodeObject, Swarm } from './api-types.ts';
+import { addLockCommands, unlockText } from './swarm-lock.ts';
 
 const DEFAULT_LISTEN = '0.0.0.0:2377';
-
-const UNLOCK_TEXT = (
-  key: string,
-) => `To unlock a swarm manager after it restarts, run the \`swarmctl swarm unlock\`
-command and provide the following key:
-
-    ${key}
-
-Remember to store this key in a password manager, since without it you
-will not be able to restart the manager.`;
 
 interface SpecFlags {
   autolock?: boolean;
@@ -43,6 +34,7 @@ export function addSwarmCommands(program: Command, context: Context): void {
   }
   addUpdate(swarm, context);
   addCa(swarm, context);
+  addLockCommands(swarm, context);
 }
 
 function addInit(parent: Command, context: Context): void {
@@ -72,6 +64,7 @@ function addInit(parent: Command, context: Context): void {
       context,
       "\nTo add a manager to this swarm, run 'swarmctl join-token manager' and follow the instructions.",
     );
+    if (flags.autolock) await printUnlockKey(context);
   });
 }
 
@@ -213,9 +206,13 @@ async function updateSwarm(
     !swarm.Spec.EncryptionConfig.AutoLockManagers &&
     change(swarm.Spec).EncryptionConfig.AutoLockManagers
   ) {
-    const { UnlockKey } = await context.api.get<{ UnlockKey: string }>('/swarm/unlockkey');
-    if (UnlockKey) print(context, UNLOCK_TEXT(UnlockKey));
+    await printUnlockKey(context);
   }
+}
+
+async function printUnlockKey(context: Context): Promise<void> {
+  const { UnlockKey } = await context.api.get<{ UnlockKey: string }>('/swarm/unlockkey');
+  if (UnlockKey) print(context, `\n${unlockText(UnlockKey)}`);
 }
 
 async function printJoinCommand(context: Context, role: Role): Promise<void> {
