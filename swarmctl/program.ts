@@ -9,6 +9,7 @@ import { addNetworkCommands } from './commands/network.ts';
 import { addNodeCommands } from './commands/node.ts';
 import { addSecretCommands } from './commands/secret.ts';
 import { addServiceCommands } from './commands/service.ts';
+import { addServiceLogs } from './commands/service-logs.ts';
 import { addSwarmCommands } from './commands/swarm.ts';
 import { addSystemCommands } from './commands/system.ts';
 import { addVolumeCommands } from './commands/volume.ts';
@@ -54,7 +55,7 @@ export function createProgram(context: Context): Command {
   addSwarmCommands(program, context);
   addNodeCommands(program, context);
   addNetworkCommands(program, context);
-  addServiceCommands(program, context);
+  addServiceLogs(addServiceCommands(program, context), context);
   addContainerCommands(program, context);
   addImageCommands(program, context);
   addVolumeCommands(program, context);

@@ -6,6 +6,9 @@ import { addContainerInspect, addListCommand, addPortCommand } from './container
 import { addLogsCommand } from './container-logs.ts';
 import { addRunCommands } from './container-run.ts';
 import { addStateCommands } from './container-state.ts';
+import { addStatsCommand } from './container-stats.ts';
+import { addTopCommand } from './container-top.ts';
+import { addPrune, reclaimed } from './prune.ts';
 
 /** `swarmctl container …`, and the short forms run, ps, exec, logs, rm, …. */
 export function addContainerCommands(program: Command, context: Context): void {
@@ -20,8 +23,22 @@ export function addContainerCommands(program: Command, context: Context): void {
     addLogsCommand(parent, context);
     addStateCommands(parent, context);
     addPortCommand(parent, context);
+    addTopCommand(parent, context);
+    addStatsCommand(parent, context);
   }
   addListCommand(container, context, ['ls', 'list', 'ps']);
   addListCommand(program, context, ['ps']);
   addContainerInspect(container, context);
+  addPrune(container, context, {
+    path: '/containers/prune',
+    description: 'Remove all stopped containers',
+    warning: () => 'This will remove all stopped containers.',
+    report: (answer: { ContainersDeleted: readonly string[] | null; SpaceReclaimed: number }) => {
+      const ids = answer.ContainersDeleted ?? [];
+      return [
+        ...(ids.length > 0 ? ['Deleted Containers:', ...ids, ''] : []),
+        reclaimed(answer.SpaceReclaimed),
+      ];
+    },
+  });
 }

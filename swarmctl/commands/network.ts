@@ -7,6 +7,7 @@ import { naturalCompare } from '../output/human.ts';
 import { inspectAll } from '../output/inspect.ts';
 import { type Column, printList } from '../output/list.ts';
 import type { NetworkObject } from './api-types.ts';
+import { addPrune } from './prune.ts';
 
 const ID_LENGTH = 12;
 
@@ -76,6 +77,15 @@ export function addNetworkCommands(program: Command, context: Context): void {
       }),
     );
   addConnect(network, context);
+  addPrune(network, context, {
+    path: '/networks/prune',
+    description: 'Remove networks that nothing uses',
+    warning: () => 'This will remove all custom networks not used by at least one container.',
+    report: ({ NetworksDeleted }: { NetworksDeleted: readonly string[] | null }) =>
+      NetworksDeleted && NetworksDeleted.length > 0
+        ? ['Deleted Networks:', ...NetworksDeleted, '']
+        : [],
+  });
   network
     .command('disconnect')
     .description('Take a container off a network')

@@ -24,6 +24,6 @@ export async function* frames(source: AsyncIterable<Buffer>): AsyncGenerator<Fra
   for await (const chunk of source) yield* parser.push(chunk);
 }
 
-async function write(to: NodeJS.WritableStream, data: Buffer): Promise<void> {
+export async function write(to: NodeJS.WritableStream, data: Buffer): Promise<void> {
   if (!to.write(data)) await once(to, 'drain');
 }
