@@ -31,7 +31,7 @@ const DEFAULT_MONITOR_MS = 5_000;
 /** A task of an update that does not run by then counts as failed. */
 const PROGRESS_DEADLINE_MS = 10 * 60_000;
 
-/** Where one slot of the service stands. `created` is the task that this update put there. */
+/** Where one slot of the service stands. `created` is the task that takes the place of the old. */
 interface Progress {
   readonly key: string;
   readonly dirty: readonly Task[];
@@ -95,18 +95,40 @@ function retireReplaced(plan: Plan): void {
 }
 
 function progressOf(plan: Plan): Progress[] {
-  const startedAt = plan.service.updateStatus?.startedAt?.getTime() ?? 0;
   const progress: Progress[] = [];
   for (const [key, tasks] of plan.slots) {
     const live = tasks.some(isRunnable) || isExhausted(tasks);
     if (!live) continue;
     const current = tasks.some(isRunnable) ? tasks.filter(isRunnable) : tasks.slice(-1);
-    const created = tasks.find(
-      (task) => createdAt(task, plan.view.now) >= startedAt && !isDirtyNow(plan, task),
-    );
-    progress.push({ key, dirty: current.filter((task) => isDirtyNow(plan, task)), created });
+    const dirty = current.filter((task) => isDirtyNow(plan, task));
+    progress.push({ key, dirty, created: successorIn(plan, tasks, dirty) });
   }
   return progress;
+}
+
+/**
+ * The task that this update made in a slot, or one of an earlier update that will do: it has the
+ * spec that is wanted now, and what it is to replace is still there.
+ */
+function successorIn(plan: Plan, slot: readonly Task[], dirty: readonly Task[]): Task | undefined {
+  const made = slot.find(
+    (task) => isOfThisUpdate(plan.service, task, plan.view.now) && !wasCalledOff(task),
+  );
+  if (made || dirty.length === 0) return made;
+  return slot.find((task) => isRunnable(task) && !isOnItsWayOut(plan, task));
+}
+
+/** By version, not by content: an earlier update may have wanted the same. */
+function isOfThisUpdate(service: Service, task: Task, now: number): boolean {
+  const startedAt = service.updateStatus?.startedAt?.getTime() ?? 0;
+  return (
+    task.specVersion?.index === service.specVersion?.index && createdAt(task, now) >= startedAt
+  );
+}
+
+/** It was told to end before it could: its successor tells how the slot fares. */
+function wasCalledOff(task: Task): boolean {
+  return !isRunnable(task) && !endedByItself(task);
 }
 
 function isDirtyNow(plan: Plan, task: Task): boolean {

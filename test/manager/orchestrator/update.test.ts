@@ -234,6 +234,28 @@ test('a new spec in the middle of an update takes over', async () => {
   await sim.stop();
 });
 
+for (const order of [0, 1]) {
+  test(`updates that come faster than tasks start, ${order ? 'start' : 'stop'}-first`, async () => {
+    const sim = await running(4, { parallelism: 2, order, monitor: { seconds: 1 } });
+    const replicas =
+      (count: number) =>
+      (spec: ServiceSpec): ServiceSpec => ({
+        ...spec,
+        mode: { $case: 'replicated', replicated: { replicas: count } },
+      });
+    for (const image of ['x', 'y', 'x']) await sim.updateService('s', withImage(image));
+    await sim.run(50);
+    await sim.updateService('s', replicas(3));
+    await sim.newLeader();
+    await sim.updateService('s', replicas(5));
+    await watch(sim, UpdateState.COMPLETED);
+    assert.deepEqual(images(sim), { x: 5 });
+    await sim.run(10_000);
+    assert.equal(sim.running('s').length, 5);
+    await sim.stop();
+  });
+}
+
 test('a task that never runs fails the update in the end', async () => {
   const sim = await running(2, { parallelism: 1 });
   await sim.updateService('s', withImage('hangs'));

@@ -1,0 +1,142 @@
+import { type Random, randomInt } from '../../../common/random.ts';
+import type { LogDb, LogOp } from '../../../manager/consensus/index.ts';
+import type { SimProcess } from './sim-process.ts';
+
+interface Batch {
+  readonly ops: readonly LogOp[];
+  readonly sync: boolean;
+}
+
+type Contents = Map<string, Buffer>;
+
+/** Milliseconds that a write takes, and one that waits for the platter. */
+const WRITE_MS = [0.01, 0.1] as const;
+const SYNC_MS = [0.2, 4] as const;
+const SLOW_FACTOR = 60;
+
+/**
+ * The disk of one host, below any number of lives of its process: a log of batches in the manner of
+ * LevelDB. A crash keeps what was synced and some of the rest, from the front: of the batches that
+ * were written and not yet synced a prefix survives, and the one that was being written when power
+ * went is there whole or, when torn, not at all.
+ */
+export class SimDisk {
+  readonly #random: Random;
+  #durable: Contents = new Map();
+  /** Written after the last sync, the last one maybe in part. */
+  #volatile: Batch[] = [];
+  #slow = false;
+  #failing: Error | undefined;
+
+  constructor(components: { readonly random: Random }) {
+    this.#random = components.random;
+  }
+
+  /** Every write takes much longer. */
+  setSlow(slow: boolean): void {
+    this.#slow = slow;
+  }
+
+  /** Every write fails from now on; undefined mends it. */
+  setFailing(error: Error | undefined): void {
+    this.#failing = error;
+  }
+
+  wipe(): void {
+    this.#durable = new Map();
+    this.#volatile = [];
+  }
+
+  /** Power is lost. Returns how many batches are gone. */
+  crash(): number {
+    const kept = randomInt(this.#random, 0, this.#volatile.length);
+    const lost = this.#volatile.length - kept;
+    for (const batch of this.#volatile.slice(0, kept)) apply(this.#durable, batch.ops);
+    this.#volatile = [];
+    return lost;
+  }
+
+  /** The process ended, the host did not: what it handed to the system is safe. */
+  survive(): void {
+    for (const batch of this.#volatile) apply(this.#durable, batch.ops);
+    this.#volatile = [];
+  }
+
+  /** What a crash at this moment leaves for sure. */
+  durable(key: string): Buffer | undefined {
+    return this.#durable.get(key);
+  }
+
+  durableKeys(): readonly string[] {
+    return [...this.#durable.keys()].sort();
+  }
+
+  /** The database as `process` sees it. Nothing that it began is finished once the process has ended. */
+  openFor(process: SimProcess): LogDb {
+    const view: Contents = new Map();
+    const take = (ms: readonly [number, number]) => pause(process, this.#duration(ms));
+    const write = async (ops: readonly LogOp[], sync: boolean) => {
+      // Where in this time the batch reaches the platter is not known: see `crash`.
+      const batch = { ops, sync };
+      const half = this.#duration(sync ? SYNC_MS : WRITE_MS) / 2;
+      await pause(process, half);
+      if (this.#failing) throw this.#failing;
+      this.#volatile.push(batch);
+      await pause(process, half);
+      if (this.#failing) throw this.#failing;
+      apply(view, ops);
+      if (sync) this.#sync(batch);
+    };
+    return {
+      open: async () => {
+        await take(SYNC_MS);
+        this.survive();
+        for (const [key, value] of this.#durable) view.set(key, value);
+      },
+      close: () => take(WRITE_MS),
+      get: async (key) => {
+        await take(WRITE_MS);
+        return view.get(key);
+      },
+      put: (key, value, { sync }) => write([{ type: 'put', key, value }], sync),
+      batch: (ops, { sync }) => write(ops, sync),
+      keys: async (range) => {
+        await take(WRITE_MS);
+        return [...view.keys()].filter((key) => isIn(key, range)).sort();
+      },
+      entries: async function* (range) {
+        await take(WRITE_MS);
+        const keys = [...view.keys()].filter((key) => isIn(key, range)).sort();
+        for (const key of keys) yield [key, view.get(key)!] as const;
+      },
+      compact: () => take(SYNC_MS),
+    };
+  }
+
+  #sync(batch: Batch): void {
+    const count = this.#volatile.indexOf(batch) + 1;
+    for (const { ops } of this.#volatile.splice(0, count)) apply(this.#durable, ops);
+  }
+
+  #duration([low, high]: readonly [number, number]): number {
+    const ms = low + this.#random.float() * (high - low);
+    return this.#slow ? ms * SLOW_FACTOR : ms;
+  }
+}
+
+function pause(process: SimProcess, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    process.schedule(ms, resolve);
+  });
+}
+
+function apply(contents: Contents, ops: readonly LogOp[]): void {
+  for (const op of ops) {
+    if (op.type === 'put') contents.set(op.key, Buffer.from(op.value));
+    else contents.delete(op.key);
+  }
+}
+
+function isIn(key: string, range: { gte: string; lt: string } | undefined): boolean {
+  return !range || (key >= range.gte && key < range.lt);
+}

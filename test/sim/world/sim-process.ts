@@ -1,0 +1,103 @@
+import type { Clock, Timer } from '../../../common/clock.ts';
+import type { Random } from '../../../common/random.ts';
+import type { World } from './world.ts';
+
+export interface SimProcessInit {
+  readonly name: string;
+  /** How fast its clock runs: 1.01 gains ten milliseconds a second. */
+  readonly clockRate?: number;
+  /** Of its wall clock, milliseconds. */
+  readonly clockOffset?: number;
+}
+
+const EPOCH_MS = Date.UTC(2026, 0, 1);
+
+/**
+ * One life of a process. All that reaches it goes through `deliver`: after its end nothing does, and
+ * while it is frozen everything waits. What is left of its code then waits for ever.
+ */
+export class SimProcess {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly #world: World;
+  readonly #onEnd = new Set<() => void>();
+  #frozen: (() => void)[] | undefined;
+  #ended = false;
+
+  constructor(world: World, init: SimProcessInit) {
+    this.#world = world;
+    this.name = init.name;
+    this.random = world.random();
+    this.clock = this.#newClock(init.clockRate ?? 1, init.clockOffset ?? 0);
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get frozen(): boolean {
+    return this.#frozen !== undefined;
+  }
+
+  /** Calls `run` after `delayMs` of real time, if the process is still there then. */
+  schedule(delayMs: number, run: () => void): Timer {
+    const event = this.#world.schedule(delayMs, () => this.deliver(run));
+    return {
+      cancel: () => {
+        event.cancelled = true;
+      },
+    };
+  }
+
+  deliver(run: () => void): void {
+    if (this.#ended) return;
+    if (this.#frozen) this.#frozen.push(run);
+    else run();
+  }
+
+  /** The process gets no time, as if it were swapped out; the world goes on. */
+  freeze(): void {
+    if (!this.#ended) this.#frozen ??= [];
+  }
+
+  /** Everything that came meanwhile happens now, one after the other. */
+  thaw(): void {
+    const waiting = this.#frozen ?? [];
+    this.#frozen = undefined;
+    for (const run of waiting) this.#world.schedule(0, () => this.deliver(run));
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const listener of this.#onEnd) listener();
+    this.#onEnd.clear();
+  }
+
+  onEnd(listener: () => void): () => void {
+    this.#onEnd.add(listener);
+    return () => this.#onEnd.delete(listener);
+  }
+
+  #newClock(rate: number, offset: number): Clock {
+    const start = this.#world.time;
+    const monotonic = () => (this.#world.time - start) * rate;
+    return {
+      monotonic,
+      now: () => Math.floor(EPOCH_MS + offset + start + monotonic()),
+      setTimer: (ms, fn) => {
+        let cancelled = false;
+        const timer = this.schedule(Math.max(0, ms) / rate, () => {
+          if (!cancelled) fn();
+        });
+        return {
+          cancel: () => {
+            cancelled = true;
+            timer.cancel();
+          },
+        };
+      },
+    };
+  }
+}
