@@ -135,6 +135,34 @@ module.exports = {
       },
     },
     ...withoutTheWorld,
+    {
+      name: 'store-knows-only-types-of-consensus',
+      severity: 'error',
+      from: { path: '^manager/(allocator|orchestrator|scheduler|store)/' },
+      to: {
+        path: '^manager/(ca|consensus|control|dispatcher|logbroker)/',
+        pathNot: '^manager/consensus/types\\.ts$',
+      },
+    },
+    {
+      name: 'runtime-knows-only-types-of-engine',
+      severity: 'error',
+      from: { path: '^worker/runtime/' },
+      to: { path: '^worker/(agent|engine)/', pathNot: '^worker/engine/types\\.ts$' },
+    },
+    {
+      name: 'engine-knows-no-agent',
+      severity: 'error',
+      from: { path: '^worker/engine/' },
+      to: { path: '^worker/agent/' },
+    },
+    {
+      name: 'kernel-knows-no-netdriver',
+      comment: 'The kernel adapter does what it is told; what a network is, is above it.',
+      severity: 'error',
+      from: { path: '^netdriver/kernel/' },
+      to: { path: '^netdriver/', pathNot: '^netdriver/(kernel/|coalescer\\.ts$)' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules|proto/gen|manager/raft/dist' },
