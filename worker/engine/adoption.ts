@@ -88,7 +88,7 @@ async function resume(
   entry.run = run;
   const status = task.status === 'paused' ? 'paused' : 'running';
   await table.updateState(entry, { status, pid: task.pid });
-  if (status === 'running') health.start(entry);
+  if (status === 'running') await health.resume(entry);
   run.announce();
 }
 

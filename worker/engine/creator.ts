@@ -14,7 +14,7 @@ import { ContainerEntry } from './container.ts';
 import type { EventBus } from './events.ts';
 import type { InjectedFiles } from './injected-files.ts';
 import { copyImageContent, makeMountPoints } from './mount-points.ts';
-import { mountRequests } from './mounts.ts';
+import { inheritedMounts, type MountRequest, mountRequests } from './mounts.ts';
 import { checkName, generateName } from './names.ts';
 import { requestedNetworks, sandboxMode } from './network-plan.ts';
 import { type ContainerRecord, newState } from './record.ts';
@@ -97,7 +97,7 @@ export class Creator {
     const hostConfig: HostConfig = { ...givenHost };
     const config = mergeConfig(own, image.config.config ?? {});
     validate(config, hostConfig, { cpus: this.#cpus });
-    const requests = mountRequests(config, hostConfig);
+    const requests = mountRequests(config, hostConfig, this.#inherited(hostConfig));
     const task = options.task;
     const ownNetworks =
       !task || (task.endpoints.length === 0 && sandboxMode(hostConfig) !== 'none');
@@ -137,6 +137,14 @@ export class Creator {
       stoppedByUser: false,
       attachments: [],
     };
+  }
+
+  #inherited({ VolumesFrom }: HostConfig): MountRequest[] {
+    return (VolumesFrom ?? []).flatMap((text) => {
+      const [name = '', mode = ''] = text.split(':');
+      const { mounts } = this.#parts.table.get(name).record;
+      return inheritedMounts(mounts, { readOnly: mode.split(',').includes('ro') });
+    });
   }
 
   async #image(reference: string, platform: string | undefined): Promise<StoredImage> {

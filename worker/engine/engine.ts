@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../common/clock.ts';
+import { type Clock, sleep } from '../../common/clock.ts';
 import { SwarmError } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
@@ -26,6 +26,7 @@ import { Lifecycle } from './lifecycle.ts';
 import { checkName } from './names.ts';
 import { Networking } from './networking.ts';
 import { processTable } from './process-table.ts';
+import { restartDelay } from './restart-policy.ts';
 import { Sandboxes } from './sandboxes.ts';
 import { Starter } from './starter.ts';
 import { statsSample } from './stats.ts';
@@ -87,6 +88,7 @@ export class Engine implements EngineApi {
   readonly #creator: Creator;
   readonly #networking: Networking;
   readonly #archives: Archives;
+  #stopping = false;
 
   constructor(components: EngineComponents, init: EngineInit) {
     const { netdriver } = components;
@@ -168,6 +170,7 @@ export class Engine implements EngineApi {
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true;
     this.#health.stopAll();
     this.#exits.stop();
     for (const entry of this.#table.all()) {
@@ -358,11 +361,18 @@ export class Engine implements EngineApi {
     this.#events.container('oom', entry.record);
   }
 
+  /** Again and again: its network may come only when the node has joined its swarm again. */
   async #bootStart(entry: ContainerEntry): Promise<void> {
-    try {
-      await this.#lifecycle.start(entry);
-    } catch (error) {
-      this.#parts.logger.warn({ err: error, id: entry.id }, 'starting a container at boot failed');
+    const { clock, logger } = this.#parts;
+    let delay = 0;
+    while (!this.#stopping && !entry.removed && !entry.active && !entry.record.stoppedByUser) {
+      try {
+        return void (await this.#lifecycle.start(entry));
+      } catch (error) {
+        delay = restartDelay(delay, 0);
+        logger.warn({ err: error, id: entry.id, delay }, 'starting a container at boot failed');
+        await sleep(clock, delay);
+      }
     }
   }
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Clock, sleep } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
@@ -46,6 +47,8 @@ export class ExitHandler {
 
   constructor(components: ExitHandlerComponents) {
     this.#parts = components;
+    // Every running container listens.
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   /** From now on exits are the next daemon's. */

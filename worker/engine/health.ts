@@ -39,7 +39,14 @@ export class HealthChecks {
     this.start(entry);
   }
 
-  /** Goes on where an earlier daemon, or a pause, left off. */
+  /** For a container that an earlier daemon left running. */
+  async resume(entry: ContainerEntry): Promise<void> {
+    const { health } = entry.record.state;
+    if (!healthPlan(entry.record.config) || health === 'healthy') await this.#enable(entry);
+    this.start(entry);
+  }
+
+  /** Goes on where a pause left off. */
   start(entry: ContainerEntry): void {
     const plan = healthPlan(entry.record.config);
     if (!plan || this.#running.has(entry)) return;
@@ -114,8 +121,17 @@ export class HealthChecks {
     if (next.health === 'healthy') await this.#enable(entry);
   }
 
+  /** Remembered with the sandbox, so that a daemon that takes over knows it too. */
   async #enable(entry: ContainerEntry): Promise<void> {
-    const serves = entry.record.taskEndpoints.some(({ service }) => service !== undefined);
-    if (serves) await this.#parts.netdriver.enableService(entry.id);
+    const { netdriver, table } = this.#parts;
+    if (!servesTraffic(entry)) return;
+    await netdriver.enableService(entry.id);
+    const sandbox = netdriver.sandbox(entry.id);
+    if (sandbox && entry.active) await table.update(entry, { sandbox });
   }
+}
+
+/** It stands for a service's task behind some load balancer. */
+export function servesTraffic(entry: ContainerEntry): boolean {
+  return entry.record.taskEndpoints.some(({ service }) => service !== undefined);
 }

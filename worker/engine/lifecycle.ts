@@ -11,7 +11,7 @@ import type { ContainerEntry, Run } from './container.ts';
 import type { EventBus } from './events.ts';
 import { startFailureCode } from './exit-code.ts';
 import type { ExitHandler } from './exit-handler.ts';
-import type { HealthChecks } from './health.ts';
+import { type HealthChecks, servesTraffic } from './health.ts';
 import type { InjectedFiles } from './injected-files.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import type { Started, Starter } from './starter.ts';
@@ -193,7 +193,7 @@ export class Lifecycle {
         exitCode: 0,
         error: '',
         oomKilled: false,
-        startedAt: this.#parts.clock.now(),
+        startedAt: started.startedAt,
         finishedAt: entry.record.state.finishedAt,
         health: 'none',
       },
@@ -230,7 +230,7 @@ export class Lifecycle {
   }
 
   async #stop(entry: ContainerEntry, options: StopOptions): Promise<boolean> {
-    const { clock, events, netdriver, table } = this.#parts;
+    const { clock, events, table } = this.#parts;
     const number = signalNumber(options.signal || stopSignalOf(entry));
     const seconds = options.timeout ?? entry.record.config.StopTimeout ?? STOP_TIMEOUT_S;
     await table.update(entry, { stoppedByUser: true });
@@ -241,7 +241,7 @@ export class Lifecycle {
     }
     const { run } = entry;
     if (!run || !entry.active) return false;
-    if (servesTraffic(entry)) await netdriver.disableService(entry.id);
+    if (servesTraffic(entry)) await this.#keepTrafficOut(entry);
     if (entry.record.state.status === 'paused') {
       await this.#parts.runtime.tasks.resume(entry.id).catch(() => {});
     }
@@ -250,6 +250,19 @@ export class Lifecycle {
     if (!(await endsWithin(run, grace, clock))) await this.#killAndWait(entry);
     events.container('stop', entry.record);
     return true;
+  }
+
+  /** Resolves when the nodes that balance onto it have had time to follow. */
+  async #keepTrafficOut(entry: ContainerEntry): Promise<void> {
+    const { logger, netdriver, table } = this.#parts;
+    try {
+      await netdriver.disableService(entry.id);
+      const sandbox = netdriver.sandbox(entry.id);
+      if (sandbox && entry.active) await table.update(entry, { sandbox });
+    } catch (error) {
+      // A stop that was asked for happens, drained or not.
+      logger.warn({ err: error, id: entry.id }, 'taking a container out of its services failed');
+    }
   }
 
   async #killAndWait(entry: ContainerEntry): Promise<void> {
@@ -310,11 +323,6 @@ export class Lifecycle {
 
 export function stopSignalOf(entry: ContainerEntry): string {
   return entry.record.config.StopSignal || 'SIGTERM';
-}
-
-/** It stands for a service's task behind some load balancer. */
-export function servesTraffic(entry: ContainerEntry): boolean {
-  return entry.record.taskEndpoints.some(({ service }) => service !== undefined);
 }
 
 async function endsWithin(run: Run, ms: number, clock: Clock): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { SwarmError } from '../../common/errors.ts';
+import type { MountPoint } from './record.ts';
 import type { ContainerConfig, HostConfig, MountConfig } from './types.ts';
 
 /** A mount that was asked for; a volume without a name gets one when it is made. */
@@ -26,11 +27,15 @@ const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rsla
 const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 /**
- * All mounts of a container: binds, mounts, tmpfs, and the image's volumes that none of these
- * replaces. Throws SWM_INVALID_ARGUMENT with Docker's words.
+ * All mounts of a container: binds, mounts, tmpfs, those `inherited` from other containers, and the
+ * image's volumes that none of these replaces. Throws SWM_INVALID_ARGUMENT with Docker's words.
  */
-export function mountRequests(config: ContainerConfig, host: HostConfig): MountRequest[] {
-  const requests = [
+export function mountRequests(
+  config: ContainerConfig,
+  host: HostConfig,
+  inherited: readonly MountRequest[] = [],
+): MountRequest[] {
+  const own = [
     ...(host.Binds ?? []).map(parseBind),
     ...(host.Mounts ?? []).map(fromMount),
     ...Object.entries(host.Tmpfs ?? {}).map(([target, options]) =>
@@ -38,13 +43,30 @@ export function mountRequests(config: ContainerConfig, host: HostConfig): MountR
     ),
   ];
   const targets = new Set<string>();
-  for (const { target } of requests) {
+  for (const { target } of own) {
     if (targets.has(target)) throw invalid(`Duplicate mount point: ${target}`);
     targets.add(target);
   }
+  const requests = [...own, ...inherited.filter(({ target }) => !targets.has(target))];
+  for (const { target } of requests) targets.add(target);
   const volumes = Object.keys(config.Volumes ?? {}).map((path) => posix.normalize(path));
   const missing = volumes.filter((target) => !targets.has(target));
   return [...requests, ...missing.map((target) => request({ type: 'volume', target }))];
+}
+
+/** What `--volumes-from` takes from another container: its volumes and binds. */
+export function inheritedMounts(
+  points: readonly MountPoint[],
+  init: { readOnly: boolean },
+): MountRequest[] {
+  return points.flatMap((point) => {
+    if (point.type === 'tmpfs') return [];
+    const { destination, name, nonRecursive, propagation, source, type } = point;
+    const readOnly = init.readOnly || !point.readWrite;
+    const from = type === 'volume' ? name : source;
+    const bind = type === 'bind' ? { propagation, nonRecursive } : {};
+    return [request({ type, source: from, target: destination, readOnly, ...bind })];
+  });
 }
 
 /** `source:target[:mode]`, `volume:target` or just `target` for an anonymous volume. */

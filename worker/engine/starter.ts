@@ -34,6 +34,7 @@ export interface StarterInit {
 /** A process that runs, and all that belongs to it. */
 export interface Started {
   readonly pid: number;
+  readonly startedAt: number; // milliseconds since the epoch
   readonly io: ProcessIo;
   readonly log: LogFile | undefined;
   readonly spec: OciSpec;
@@ -73,7 +74,7 @@ export class Starter {
         hostname: sandboxes.hostnameOf(record),
         netnsPath: sandbox.info.netnsPath,
         filesDir: join(this.#init.containersDir, record.id),
-        cgroupParent: this.#init.cgroupParent,
+        cgroupParent: record.hostConfig.CgroupParent || this.#init.cgroupParent,
         features: runtime.features,
       });
       const spec = buildSpec(input);
@@ -88,9 +89,10 @@ export class Starter {
       undo.push(() => runtime.tasks.purge(record.id));
       const pid = await runtime.tasks.create(record.id, { rootfs, fifos: io.paths, terminal });
       io.handOver();
+      const startedAt = this.#parts.clock.now();
       await runtime.tasks.start(record.id);
       this.connectInput(entry, io);
-      return { pid, io, log, spec, sandbox };
+      return { pid, startedAt, io, log, spec, sandbox };
     } catch (error) {
       await undo.unwind();
       throw startError(error);

@@ -93,6 +93,14 @@ export interface HostConfig {
   Devices?: { PathOnHost: string; PathInContainer: string; CgroupPermissions: string }[] | null;
   SecurityOpt?: string[] | null;
   LogConfig?: { Type?: string; Config?: Record<string, string> | null };
+  /** '' or 'host', as the three below. */
+  PidMode?: string;
+  IpcMode?: string;
+  UTSMode?: string;
+  CgroupnsMode?: string;
+  CgroupParent?: string;
+  /** Other containers' names, with `:ro` or without: their volumes are mounted too. */
+  VolumesFrom?: string[] | null;
   [other: string]: unknown; // accepted and shown again, without effect
 }
 

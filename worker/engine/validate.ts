@@ -26,6 +26,7 @@ export function validate(
   }
   checkRestartPolicy(host);
   checkResources(host, machine.cpus);
+  checkNamespaces(host);
   sandboxMode(host);
   portBindings(config, host);
   logSettings(host);
@@ -35,6 +36,17 @@ export function validate(
         `ulimit soft limit must be less than or equal to hard limit: ${Soft} > ${Hard} (${Name})`,
       );
     }
+  }
+}
+
+function checkNamespaces({ CgroupParent, IpcMode, PidMode }: HostConfig): void {
+  for (const [what, mode] of [['PID', PidMode] as const, ['IPC', IpcMode] as const]) {
+    if (!mode?.startsWith('container:')) continue;
+    const message = `sharing another container's ${what} namespace is not supported`;
+    throw new SwarmError('SWM_NOT_IMPLEMENTED', message);
+  }
+  if (CgroupParent && !CgroupParent.startsWith('/')) {
+    throw invalid(`cgroup-parent "${CgroupParent}" must be an absolute path of control groups`);
   }
 }
 

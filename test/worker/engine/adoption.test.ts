@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { localNetwork } from './fake-netdriver.ts';
 import { eventually, Lab, logText, skipReason } from './harness.ts';
 
 const ALL_LOGS = { stdout: true, stderr: true, follow: false };
@@ -94,6 +97,44 @@ describe('a daemon that restarts', { skip: skipReason }, () => {
     await eventually(() => lab.engine.get('always').state.status === 'running');
     await lab.engine.remove('brief', { force: false, volumes: true });
     await lab.engine.remove('always', { force: true, volumes: true });
+  });
+
+  it('keeps a service’s traffic flowing to what it adopts', async () => {
+    const { netdriver } = lab;
+    const network = localNetwork('web', 'a'.repeat(64));
+    const service = { id: 's', name: 'web', virtualIp: '', aliases: [], ingressPorts: [] };
+    const endpoint = { endpointId: 'c'.repeat(64), network, addresses: [], aliases: [], service };
+    const { id } = await lab.engine.create(
+      { Image: 'busybox', Cmd: ['sleep', '600'] },
+      { task: { taskId: 'task', endpoints: [endpoint], files: [] } },
+    );
+    await lab.engine.startContainer(id);
+    await lab.restartEngine();
+    assert.equal(netdriver.adopted[0]?.serviceEnabled, true);
+    await lab.engine.remove(id, { force: true, volumes: true });
+  });
+
+  it('gets its containerd back when that dies, and loses no container', async () => {
+    const { id } = await lab.engine.create({ Image: 'busybox', Cmd: ['sleep', '600'] }, {});
+    await lab.engine.startContainer(id);
+    // A daemon has servers that keep it alive; this process would have nothing to wait for.
+    const alive = setInterval(() => {}, 1000);
+    const pidFile = join(lab.dir, 'run/containerd.pid');
+    const before = await readFile(pidFile, 'utf8');
+    process.kill(Number(before), 'SIGKILL');
+    await eventually(async () => (await readFile(pidFile, 'utf8')) !== before);
+    const state = lab.engine.get(id).state;
+    assert.equal(state.status, 'running');
+    const exit = lab.engine.wait(id, 'next-exit');
+    await eventually(() =>
+      lab.engine.kill(id).then(
+        () => true,
+        () => false,
+      ),
+    );
+    assert.deepEqual(await exit, { exitCode: 137 });
+    clearInterval(alive);
+    await lab.engine.remove(id, { force: true, volumes: true });
   });
 
   it('removes what was only half made', async () => {

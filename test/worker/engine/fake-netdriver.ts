@@ -75,10 +75,17 @@ export class FakeNetDriver implements Partial<NetDriverApi> {
 
   async enableService(containerId: string): Promise<void> {
     this.calls.push(`enable ${containerId}`);
+    this.#setEnabled(containerId, true);
   }
 
   async disableService(containerId: string): Promise<void> {
     this.calls.push(`disable ${containerId}`);
+    this.#setEnabled(containerId, false);
+  }
+
+  #setEnabled(containerId: string, serviceEnabled: boolean): void {
+    const state = this.sandboxes.get(containerId);
+    if (state) this.sandboxes.set(containerId, { ...state, serviceEnabled });
   }
 
   localNetworks(): readonly LocalNetwork[] {

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * Work that several callers want at the same time is done once. It is given up only when every
  * caller has given up.
@@ -37,6 +39,8 @@ class Shared<Message, Result> {
     replayed: (message: Message) => boolean,
     done: () => void,
   ) {
+    // Each request of a download listens.
+    setMaxListeners(0, this.#abort.signal);
     const tell = (message: Message) => {
       if (replayed(message)) this.#told.push(message);
       for (const listener of this.#listeners) listener(message);

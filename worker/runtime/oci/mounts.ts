@@ -6,7 +6,7 @@ const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 export function systemMounts(init: {
   privileged: boolean;
   shmBytes: number;
-  cgroupVersion: 1 | 2;
+  hostIpc: boolean;
 }): OciMount[] {
   const access = init.privileged ? 'rw' : 'ro';
   const nothing = ['nosuid', 'noexec', 'nodev'];
@@ -29,12 +29,15 @@ export function systemMounts(init: {
     ]),
     mount('/sys', 'sysfs', 'sysfs', [...nothing, access]),
     mount('/sys/fs/cgroup', 'cgroup', 'cgroup', [...nothing, access]),
+    // A message queue file system shows the queues of whatever IPC namespace it is mounted in.
     mount('/dev/mqueue', 'mqueue', 'mqueue', nothing),
-    mount('/dev/shm', 'tmpfs', 'shm', [
-      ...nothing,
-      'mode=1777',
-      `size=${init.shmBytes > 0 ? init.shmBytes : DEFAULT_SHM_BYTES}`,
-    ]),
+    init.hostIpc
+      ? bindMount('/dev/shm', '/dev/shm', {})
+      : mount('/dev/shm', 'tmpfs', 'shm', [
+          ...nothing,
+          'mode=1777',
+          `size=${init.shmBytes > 0 ? init.shmBytes : DEFAULT_SHM_BYTES}`,
+        ]),
   ];
 }
 
@@ -42,7 +45,7 @@ export function systemMounts(init: {
 export function bindMount(
   source: string,
   destination: string,
-  init: { readOnly: boolean; propagation?: string; recursive?: boolean },
+  init: { readOnly?: boolean; propagation?: string; recursive?: boolean },
 ): OciMount {
   return {
     destination,

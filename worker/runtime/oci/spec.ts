@@ -66,12 +66,12 @@ export function buildSpec(input: SpecInput): OciSpec {
   const system = systemMounts({
     privileged,
     shmBytes: hostConfig.ShmSize ?? 0,
-    cgroupVersion: features.cgroupVersion,
+    hostIpc: isHost(hostConfig.IpcMode),
   });
   const sysctl = namespacedSysctls(hostConfig.Sysctls ?? {});
   return {
     ociVersion: '1.0.2',
-    hostname: input.hostname,
+    ...(isHost(hostConfig.UTSMode) ? {} : { hostname: input.hostname }),
     process: buildProcess(input, granted),
     root: { path: 'rootfs', readonly: hostConfig.ReadonlyRootfs ?? false },
     mounts: orderMounts(system, input.mounts),
@@ -169,16 +169,18 @@ function capabilitySets(granted: readonly string[], user: OciUser) {
 }
 
 function namespaces(input: SpecInput): OciSpec['linux']['namespaces'] {
-  const list: OciSpec['linux']['namespaces'] = [
-    { type: 'pid' },
-    { type: 'ipc' },
-    { type: 'uts' },
-    { type: 'mount' },
-  ];
+  const { CgroupnsMode, IpcMode, PidMode, UTSMode } = input.hostConfig;
+  const list: OciSpec['linux']['namespaces'] = [{ type: 'mount' }];
+  if (!isHost(PidMode)) list.push({ type: 'pid' });
+  if (!isHost(IpcMode)) list.push({ type: 'ipc' });
+  if (!isHost(UTSMode)) list.push({ type: 'uts' });
   if (input.netnsPath) list.push({ type: 'network', path: input.netnsPath });
-  if (input.features.cgroupVersion === 2) list.push({ type: 'cgroup' });
+  const ownCgroups = CgroupnsMode ? CgroupnsMode === 'private' : input.features.cgroupVersion === 2;
+  if (ownCgroups) list.push({ type: 'cgroup' });
   return list;
 }
+
+const isHost = (mode: unknown): boolean => mode === 'host';
 
 /** Those of the network namespace are set by who makes it. */
 function namespacedSysctls(sysctls: Readonly<Record<string, string>>): Record<string, string> {
