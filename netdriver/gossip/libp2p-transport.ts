@@ -1,7 +1,6 @@
 import './polyfill.ts';
 import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub';
 import { noise } from '@chainsafe/libp2p-noise';
-import { yamux } from '@chainsafe/libp2p-yamux';
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
 import { identify } from '@libp2p/identify';
 import type { Connection, PeerId, Stream } from '@libp2p/interface';
@@ -17,6 +16,7 @@ import type { Random } from '../../common/random.ts';
 import type { GossipPeer } from '../../proto/gen/swarm/dispatcher.ts';
 import type { SwarmIdentity } from '../types.ts';
 import { RECONNECT_MAX_MS, RECONNECT_MIN_MS, SYNC_BYTES_MAX } from './constants.ts';
+import { muxer } from './muxer.ts';
 import { peersToDial } from './peers-to-dial.ts';
 import type { GossipTransport, RequestProtocol, TransportHandlers } from './transport.ts';
 
@@ -170,7 +170,7 @@ export class Libp2pTransport implements GossipTransport {
         },
         transports: [tcp()],
         connectionEncrypters: [noise()],
-        streamMuxers: [yamux()],
+        streamMuxers: [muxer()],
         connectionGater: {
           denyDialPeer: deny,
           denyInboundEncryptedConnection: deny,

@@ -6,6 +6,8 @@ import { systemClock } from '../../../common/clock.ts';
 import { silentLogger } from '../../../common/logger.ts';
 import { systemRandom } from '../../../common/random.ts';
 import { createGossip, type Gossip, gossipPeerId } from '../../../netdriver/gossip/index.ts';
+import { Libp2pTransport } from '../../../netdriver/gossip/libp2p-transport.ts';
+import type { GossipPeer } from '../../../proto/gen/swarm/dispatcher.ts';
 import { eventually } from '../../support/eventually.ts';
 
 const NET = 'net1';
@@ -30,6 +32,34 @@ async function startNode(nodeId: string): Promise<Started> {
     dataPathPort: 4789,
   });
   return { nodeId, peerId: await gossipPeerId(gossipKey), addr, gossip };
+}
+
+interface StartedTransport {
+  readonly transport: Libp2pTransport;
+  readonly peer: GossipPeer;
+}
+
+async function startTransport(nodeId: string): Promise<StartedTransport> {
+  const gossipKey = randomBytes(32);
+  const addr = `127.0.0.1:${await freePort()}`;
+  const identity = {
+    nodeId,
+    gossipKey,
+    gossipListen: addr,
+    advertiseAddr: '127.0.0.1',
+    dataPathAddr: '127.0.0.1',
+    dataPathPort: 4789,
+  };
+  const components = { clock: systemClock, random: systemRandom, logger: silentLogger };
+  const transport = new Libp2pTransport(components, { identity });
+  await transport.start({
+    message: () => {},
+    request: async () => Buffer.from('answer'),
+    connected: () => {},
+    disconnected: () => {},
+  });
+  const peer = { nodeId, peerId: await gossipPeerId(gossipKey), addr, dataPathAddr: '127.0.0.1' };
+  return { transport, peer };
 }
 
 function freePort(): Promise<number> {
@@ -93,4 +123,25 @@ test('a node that says goodbye is gone at once, with its rows', async (t) => {
   await eventually(() => assert.deepEqual(keys(a), ['e1']));
   await b.gossip.stop();
   await eventually(() => assert.deepEqual(keys(a), []));
+});
+
+test('a connection that breaks while a stream opens ends the request, not the process', async (t) => {
+  const nodes = await Promise.all(['a', 'b'].map(startTransport));
+  const [a, b] = nodes as [StartedTransport, StartedTransport];
+  t.after(() => Promise.all(nodes.map((node) => node.transport.stop())));
+  for (const node of nodes) node.transport.setPeers(nodes.map((other) => other.peer));
+  await eventually(() => assert.equal(a.transport.isConnected('b'), true));
+  const request = a.transport.request(
+    'b',
+    '/swarm/probe/1',
+    Buffer.from('x'),
+    AbortSignal.timeout(5_000),
+  );
+  a.transport.disconnect('b');
+  await assert.rejects(request);
+  await eventually(() => assert.equal(b.transport.isConnected('a'), true));
+  const again = await eventually(() =>
+    a.transport.request('b', '/swarm/probe/1', Buffer.from('x'), AbortSignal.timeout(1_000)),
+  );
+  assert.equal(Buffer.from(again).toString(), 'answer');
 });
