@@ -168,11 +168,13 @@ in_host() {
 start_daemon() {
   local name=$1 home=$DIR/hosts/$1
   rm -f "$home/run/swarm/swarmd.pid"
+  # The daemon must be a child of the host's PID 1, not of nsenter: a parent outside would be stopped
+  # with it by freeze, and would then keep the host from ending.
   # shellcheck disable=SC2016
-  in_host "$name" setsid sh -c 'echo $$ >/run/swarm/swarmd.pid; exec node "$@"' swarmd \
-    "$REPO/dist/swarmd/main.js" --state-dir /var/lib/swarm --run-dir /run/swarm \
+  in_host "$name" sh -c 'setsid sh -c "echo \$\$ >/run/swarm/swarmd.pid; exec \"\$@\"" swarmd "$@" &' swarmd \
+    node "$REPO/dist/swarmd/main.js" --state-dir /var/lib/swarm --run-dir /run/swarm \
     --cgroup-parent "/$LAB-lab/$name" --insecure-registry "$REGISTRY" ${SWARMD_FLAGS:-} \
-    </dev/null >>"$home/swarmd.log" 2>&1 &
+    </dev/null >>"$home/swarmd.log" 2>&1
   wait_for "swarmd on $name (see: ./cluster.sh logs $name)" api_answers "$name"
 }
 
