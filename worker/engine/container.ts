@@ -56,7 +56,6 @@ export class ContainerEntry {
     return error ? { exitCode, error } : { exitCode };
   }
 
-  /** The next exit, or the failure of the next start. */
   nextExit(signal?: AbortSignal): Promise<ExitResult> {
     return waitIn(this.#exitWaiters, signal);
   }
@@ -69,10 +68,11 @@ export class ContainerEntry {
     notify(this.#exitWaiters, this.lastExit());
   }
 
+  /** Whoever waits for an exit that cannot come any more is told too. */
   notifyRemoval(): void {
-    // Whoever waits for an exit that cannot come any more is told too.
-    this.notifyExit();
-    notify(this.#removalWaiters, this.lastExit());
+    const { exitCode } = this.record.state;
+    notify(this.#exitWaiters, { exitCode });
+    notify(this.#removalWaiters, { exitCode });
   }
 
   cancelRestart(): boolean {

@@ -221,7 +221,8 @@ export class Lifecycle {
     const after = status === 'created' ? 'created' : 'exited';
     await this.#parts.table.updateState(entry, { status: after, exitCode, error: message, pid: 0 });
     this.#parts.events.container('die', entry.record, { exitCode: String(exitCode) });
-    entry.notifyExit();
+    // As with Docker, a start that failed is no exit: its caller knows. A restart has no caller.
+    if (status === 'restarting') entry.notifyExit();
     if (entry.record.hostConfig.AutoRemove) {
       await this.#remove(entry, true).catch((problem: unknown) => {
         this.#parts.logger.warn({ err: problem, id: entry.id }, 'removing a container failed');

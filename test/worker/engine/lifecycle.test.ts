@@ -127,6 +127,18 @@ describe('the life of a container', { skip: skipReason }, () => {
     assert.deepEqual(engine.volumes.list(), []);
   });
 
+  it('removes itself when it cannot start, and tells whoever waits for that', async () => {
+    const { engine } = lab;
+    const { id } = await engine.create(
+      { Image: 'busybox', Cmd: ['nosuch'], HostConfig: { AutoRemove: true } },
+      {},
+    );
+    const removed = engine.wait(id, 'removed');
+    await assert.rejects(engine.startContainer(id), /executable file not found/);
+    assert.deepEqual(await removed, { exitCode: 127 });
+    assert.throws(() => engine.get(id), /No such container/);
+  });
+
   it('is started again by its restart policy until it is stopped', async () => {
     const { engine } = lab;
     const { id } = await engine.create(
