@@ -65,7 +65,9 @@ async function runContainer(
     throw notRun(error);
   });
   const start = () =>
-    context.api.post(containerPath(id, 'start')).catch((error) => {
+    context.api.post(containerPath(id, 'start')).catch(async (error) => {
+      // What never ran would only be in the way of the next try with the same name.
+      await context.api.delete(containerPath(id), { force: 1 }).catch(() => undefined);
       throw notRun(error, startExitCode(error));
     });
   if (flags.detach || attach.size === 0) {
