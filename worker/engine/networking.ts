@@ -76,11 +76,12 @@ export class Networking {
           `container ${entry.id} is not connected to network ${network}`,
         );
       }
-      if (endpoint) await sandboxes.disconnect(entry.record, endpoint.networkId);
+      const released = endpoint && (await sandboxes.disconnect(entry.record, endpoint.networkId));
       const networks = Object.fromEntries(
         Object.entries(entry.record.networks).filter(([name]) => !listed.includes(name)),
       );
-      await table.update(entry, { networks, ...this.#sandbox(entry) });
+      const attachments = entry.record.attachments.filter((id) => id !== released);
+      await table.update(entry, { networks, attachments, ...this.#sandbox(entry) });
       if (!endpoint) return;
       const { networkId, networkName } = endpoint;
       events.emit('network', 'disconnect', networkId, { container: entry.id, name: networkName });

@@ -104,9 +104,17 @@ export class Sandboxes {
     }
   }
 
-  async disconnect(record: ContainerRecord, networkId: string): Promise<void> {
+  /** Resolves with the id of the attachment that was given back, on swarm networks. */
+  async disconnect(record: ContainerRecord, networkId: string): Promise<string | undefined> {
+    // The attachment of a standalone container is a task of the swarm.
+    const endpoint = this.#netdriver
+      .sandbox(record.id)
+      ?.endpoints.find(({ network }) => network.id === networkId);
+    const attachment = record.attachments.find((id) => id === endpoint?.taskId);
     await this.#netdriver.disconnect(record.id, networkId);
     await this.refreshFiles(record);
+    if (attachment) await this.#detach(attachment);
+    return attachment;
   }
 
   async refreshFiles(record: ContainerRecord): Promise<void> {
