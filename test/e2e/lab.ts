@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { eventually } from '../support/eventually.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../cluster.sh', import.meta.url));
-const NAME = 'e2e';
+const NAME = process.env['SWARM_LAB'] ?? 'e2e';
 const LAB_DIR = `/var/tmp/${NAME}-lab`;
 const COMMAND_TIMEOUT_MS = 180_000;
 /** How long a swarm may take to show what a command asked for. */
