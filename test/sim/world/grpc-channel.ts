@@ -1,10 +1,4 @@
-import {
-  type Channel,
-  connectivityState,
-  Metadata,
-  type StatusObject,
-  status,
-} from '@grpc/grpc-js';
+import { type Channel, Metadata, type StatusObject, status } from '@grpc/grpc-js';
 import type { Timer } from '../../../common/clock.ts';
 import type { SimGrpc } from './grpc.ts';
 import type { Line } from './network.ts';
@@ -22,7 +16,7 @@ export interface ChannelEnd {
 }
 
 /** A gRPC channel over the simulated network; each call is a connection of its own. */
-export class SimChannel implements Channel {
+export class SimChannel {
   readonly #grpc: SimGrpc;
   readonly #end: ChannelEnd;
   readonly #target: string;
@@ -38,16 +32,6 @@ export class SimChannel implements Channel {
 
   getTarget(): string {
     return this.#target;
-  }
-
-  getConnectivityState(): connectivityState {
-    return connectivityState.READY;
-  }
-
-  watchConnectivityState(): void {}
-
-  getChannelzRef(): ReturnType<Channel['getChannelzRef']> {
-    return { kind: 'channel', id: 0, name: this.#target };
   }
 
   createCall(method: string, deadline: Date | number): RawCall {

@@ -63,9 +63,8 @@ function responder(method: Method, answering: Answering) {
   return (error: Partial<ServiceError> | null, value?: unknown): void => {
     if (answered) return;
     answered = true;
-    if (error) return answering.status(statusOf(error));
-    answering.message(method.responseSerialize(value), () => undefined);
-    answering.status(OK);
+    if (!error) answering.message(method.responseSerialize(value), () => undefined);
+    answering.status(error ? statusOf(error) : OK);
   };
 }
 

@@ -1,4 +1,5 @@
 import {
+  type Channel,
   type ClientOptions,
   Metadata,
   type StatusObject,
@@ -48,7 +49,8 @@ export class SimGrpc {
   /** For the clients of a process. */
   clientOptions(end: ChannelEnd): ClientOptions {
     return {
-      channelFactoryOverride: (address: string) => new SimChannel(this, end, address),
+      channelFactoryOverride: (address: string) =>
+        new SimChannel(this, end, address) as unknown as Channel,
     };
   }
 
@@ -101,8 +103,9 @@ export class SimGrpc {
       line.send(1, { loose: false, deliver, sent });
     const server = this.#servers.get(target);
     if (!server) {
-      if (!this.network.isOn(hostOf(target))) return;
-      return answer(() => call.onStatus(unavailable(`connect ECONNREFUSED ${target}`)));
+      const refused = () => call.onStatus(unavailable(`connect ECONNREFUSED ${target}`));
+      if (this.network.isOn(hostOf(target))) answer(refused);
+      return;
     }
     const handler = server.handlers.get(call.method);
     if (!handler) throw new Error(`nobody serves ${call.method} at ${target}`);

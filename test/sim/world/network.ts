@@ -169,10 +169,9 @@ export class Line {
     packet.sent?.();
     const { quality } = this.#network;
     const isLoose = packet.loose && this.#ends[0].host !== this.#ends[1].host;
-    if (!isLoose) return this.#deliver(from, packet, true);
-    if (this.#random.float() < quality.drop) return;
-    if (this.#random.float() < quality.duplicate) this.#deliver(from, packet, false);
-    this.#deliver(from, packet, this.#random.float() >= quality.reorder);
+    if (isLoose && this.#random.float() < quality.drop) return;
+    if (isLoose && this.#random.float() < quality.duplicate) this.#deliver(from, packet, false);
+    this.#deliver(from, packet, !isLoose || this.#random.float() >= quality.reorder);
   }
 
   #deliver(from: 0 | 1, packet: Packet, inOrder: boolean): void {

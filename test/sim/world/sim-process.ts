@@ -52,8 +52,12 @@ export class SimProcess {
 
   deliver(run: () => void): void {
     if (this.#ended) return;
-    if (this.#frozen) this.#frozen.push(run);
-    else run();
+    if (this.#frozen) {
+      this.#frozen.push(run);
+      return;
+    }
+    this.#world.touched.add(this);
+    run();
   }
 
   /** The process gets no time, as if it were swapped out; the world goes on. */

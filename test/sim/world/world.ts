@@ -1,6 +1,7 @@
 import type { Random } from '../../../common/random.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 import { EventQueue, type ScheduledEvent } from './event-queue.ts';
+import type { SimProcess } from './sim-process.ts';
 import type { Trace } from './trace.ts';
 
 /** Turns of the event loop that the code of the product gets after each event. */
@@ -19,6 +20,8 @@ export class World {
   readonly #seed: number;
   readonly #queue = new EventQueue();
   readonly #checks: (() => void)[] = [];
+  /** The processes to which something happened in this event. */
+  readonly touched = new Set<SimProcess>();
   #streams = 0;
   #time = 0;
   #events = 0;
@@ -96,6 +99,7 @@ export class World {
       event.run();
       await settle();
       for (const check of this.#checks) check();
+      this.touched.clear();
     } catch (error) {
       this.fail(error);
     }

@@ -1,0 +1,182 @@
+import { crc32 } from 'node:zlib';
+import { type Entry, type HardState, type Message, MessageType } from 'raft-ts';
+import { decodePack } from '../../../manager/consensus/entry-pack.ts';
+import { fromJson, HARD_STATE_KEY } from '../../../manager/consensus/log-records.ts';
+import { Vault } from '../../../manager/consensus/vault.ts';
+import { KEYS, type ManagerLife, type SimManager } from '../cluster/sim-manager.ts';
+import type { SimDisk } from '../world/sim-disk.ts';
+import { Violation, type World } from '../world/world.ts';
+
+interface Seen {
+  term: number;
+  commitIndex: number;
+  appliedIndex: number;
+}
+
+const FROM_LEADERS: ReadonlySet<MessageType> = new Set([
+  MessageType.App,
+  MessageType.Heartbeat,
+  MessageType.Snap,
+  MessageType.TimeoutNow,
+]);
+
+/**
+ * Sees every message between managers, every entry that is applied and every disk, and objects to what
+ * Raft promises never to happen (Raft paper, figure 3; the invariants of the TLA+ specification):
+ * two leaders of a term, two entries of one index and term, a leader without a committed entry,
+ * different entries applied at one index, a commit index that goes back, and a promise (a vote, an
+ * acknowledgement) that is not on the disk of whoever gives it.
+ */
+export class RaftOracle {
+  readonly #world: World;
+  readonly #leaders = new Map<number, number>();
+  /** `index/term` to the entry's checksum, and the term before it. */
+  readonly #entries = new Map<string, number>();
+  readonly #prevTerms = new Map<string, number>();
+  /** By index. */
+  readonly #applied = new Map<number, number>();
+  /** The highest index that was applied by anybody whose term was this. */
+  readonly #appliedInTerm = new Map<number, number>();
+  readonly #seen = new WeakMap<ManagerLife, Seen>();
+  readonly #vault: Vault;
+  elections = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#vault = new Vault({ keys: KEYS, random: world.random() });
+  }
+
+  /** The number of entries that were applied anywhere. */
+  get entries(): number {
+    return this.#applied.size;
+  }
+
+  sent(from: SimManager, message: Message): void {
+    const { term, type } = message;
+    if (FROM_LEADERS.has(type)) this.#leads(term, message.from);
+    if (type === MessageType.App) this.#matches(message.index, message.logTerm, message.entries);
+    if (!message.reject && (type === MessageType.AppResp || type === MessageType.VoteResp)) {
+      this.#isDurable(from, message);
+    }
+  }
+
+  applied(life: ManagerLife, index: number, data: Uint8Array): void {
+    const sum = crc32(data);
+    const before = this.#applied.get(index);
+    if (before === undefined) this.#applied.set(index, sum);
+    else if (before !== sum) {
+      this.#fail(`${life.host.name} applied another entry at ${index} than others did`);
+    }
+    const { term } = this.#term(life);
+    this.#appliedInTerm.set(term, Math.max(this.#appliedInTerm.get(term) ?? 0, index));
+  }
+
+  /** It says that it leads, and has applied all of earlier terms. */
+  elected(life: ManagerLife): void {
+    const { consensus } = life;
+    if (!consensus) return;
+    const { term, appliedIndex } = consensus.stats();
+    this.elections++;
+    for (const [earlier, index] of this.#appliedInTerm) {
+      if (earlier < term && index > appliedIndex) {
+        this.#fail(
+          `${life.host.name} leads in term ${term} with ${appliedIndex} applied, but ${index} was in term ${earlier}`,
+        );
+      }
+    }
+  }
+
+  /** After something happened to the process. */
+  inspect(life: ManagerLife): void {
+    const { consensus } = life;
+    if (!consensus || life.process.ended) return;
+    consensus.assertInvariants();
+    const { term, commitIndex, appliedIndex, lastIndex, firstIndex } = consensus.stats();
+    const seen = this.#seen.get(life) ?? { term: 0, commitIndex: 0, appliedIndex: 0 };
+    const { name } = life.host;
+    if (term < seen.term) this.#fail(`${name}: term ${seen.term} went back to ${term}`);
+    if (commitIndex < seen.commitIndex) {
+      this.#fail(`${name}: commit ${seen.commitIndex} went back to ${commitIndex}`);
+    }
+    if (appliedIndex < seen.appliedIndex) {
+      this.#fail(`${name}: applied ${seen.appliedIndex} went back to ${appliedIndex}`);
+    }
+    if (appliedIndex > commitIndex) {
+      this.#fail(`${name}: applied ${appliedIndex}, but only ${commitIndex} is committed`);
+    }
+    if (commitIndex > lastIndex || firstIndex > commitIndex + 1) {
+      this.#fail(`${name}: log ${firstIndex}..${lastIndex}, commit ${commitIndex}`);
+    }
+    this.#seen.set(life, { term, commitIndex, appliedIndex });
+  }
+
+  #term(life: ManagerLife): { term: number } {
+    return life.consensus?.stats() ?? { term: 0 };
+  }
+
+  #leads(term: number, raftId: number): void {
+    const leader = this.#leaders.get(term);
+    if (leader === undefined) this.#leaders.set(term, raftId);
+    else if (leader !== raftId) this.#fail(`${leader} and ${raftId} both lead in term ${term}`);
+  }
+
+  #matches(prevIndex: number, prevTerm: number, entries: readonly Entry[]): void {
+    let before = prevTerm;
+    for (const { index, term, type, data } of entries) {
+      const key = `${index}/${term}`;
+      const sum = crc32(data ?? new Uint8Array(), type);
+      const [known, knownBefore] = [this.#entries.get(key), this.#prevTerms.get(key)];
+      if (known !== undefined && (known !== sum || knownBefore !== before)) {
+        this.#fail(`two different entries have index ${index} and term ${term}`);
+      }
+      if (index <= prevIndex) this.#fail(`entry ${index} was sent as one after ${prevIndex}`);
+      this.#entries.set(key, sum);
+      this.#prevTerms.set(key, before);
+      before = term;
+    }
+  }
+
+  /** Within a term nothing that was acknowledged is taken back, so the disk must have it still. */
+  #isDurable(from: SimManager, { term, type, to, index }: Message): void {
+    const hard = this.#hardState(from.disk);
+    if (!hard || hard.term < term) {
+      this.#fail(`${from.name} spoke for term ${term}, but its disk has ${hard?.term}`);
+    } else if (hard.term === term && type === MessageType.VoteResp && hard.vote !== to) {
+      this.#fail(`${from.name} gave ${to} a vote that its disk does not have`);
+    } else if (hard.term === term && type === MessageType.AppResp) {
+      const last = this.#lastIndex(from.disk);
+      if (last < index) {
+        this.#fail(`${from.name} acknowledged entry ${index}, but its disk ends at ${last}`);
+      }
+    }
+  }
+
+  #hardState(disk: SimDisk): HardState | undefined {
+    const sealed = disk.durable(HARD_STATE_KEY);
+    return sealed && this.#opened(HARD_STATE_KEY, sealed, fromJson<HardState>);
+  }
+
+  #lastIndex(disk: SimDisk): number {
+    const keys = disk.durableKeys();
+    const pack = keys.findLast((key) => key.startsWith('e/'));
+    const manifest = disk.durable('s/current');
+    const snapshot = manifest
+      ? this.#opened('s/current', manifest, fromJson<{ index: number }>).index
+      : 0;
+    if (!pack) return snapshot;
+    const { entries } = this.#opened(pack, disk.durable(pack)!, decodePack);
+    return Math.max(snapshot, entries.at(-1)!.index);
+  }
+
+  readonly #opening = new WeakMap<Buffer, unknown>();
+
+  #opened<T>(key: string, sealed: Buffer, decode: (plain: Buffer) => T): T {
+    if (!this.#opening.has(sealed))
+      this.#opening.set(sealed, decode(this.#vault.open(key, sealed)));
+    return this.#opening.get(sealed) as T;
+  }
+
+  #fail(message: string): void {
+    this.#world.fail(new Violation(message));
+  }
+}

@@ -1,0 +1,245 @@
+import { errorMessage } from '../../../common/errors.ts';
+import { type Random, randomInt, shuffled } from '../../../common/random.ts';
+import { GOOD_LINK, type LinkQuality } from '../world/network.ts';
+import type { World } from '../world/world.ts';
+import type { SimCluster } from './sim-cluster.ts';
+import type { SimManager } from './sim-manager.ts';
+
+/** Between two faults. */
+const PAUSE_MS = [100, 4_000] as const;
+const OUTAGE_MS = [50, 8_000] as const;
+const MEMBERS_MAX = 5;
+const MEMBERS_MIN = 3;
+
+const QUALITIES: readonly (readonly [name: string, LinkQuality])[] = [
+  ['good', GOOD_LINK],
+  ['slow', { delay: [10, 80], drop: 0, duplicate: 0, reorder: 0 }],
+  ['lossy', { delay: [0.2, 5], drop: 0.1, duplicate: 0.02, reorder: 0.05 }],
+  ['chaotic', { delay: [0.2, 150], drop: 0.2, duplicate: 0.2, reorder: 0.3 }],
+];
+
+type Fault = readonly [weight: number, inflict: () => void];
+
+/** Has something go wrong every few seconds; what it breaks it mends after a while. */
+export class Faults {
+  readonly #world: World;
+  readonly #cluster: SimCluster;
+  readonly #random: Random;
+  readonly #faults: readonly Fault[];
+  readonly #mending = new Set<() => void>();
+  #stopped = false;
+
+  constructor(components: { readonly world: World; readonly cluster: SimCluster }) {
+    this.#world = components.world;
+    this.#cluster = components.cluster;
+    this.#random = this.#world.random();
+    this.#faults = this.#draw([
+      [3, () => this.#crash(false)],
+      [3, () => this.#crash(true)],
+      [1, () => this.#crashAll()],
+      [2, () => this.#stop()],
+      [3, () => this.#freeze()],
+      [3, () => this.#isolate()],
+      [2, () => this.#split()],
+      [3, () => this.#cutOneWay()],
+      [2, () => this.#changeQuality()],
+      [2, () => this.#slowDisk()],
+      [1, () => this.#failDisk()],
+      [2, () => this.#transfer()],
+      [1, () => this.#join()],
+      [1, () => this.#remove()],
+    ]);
+  }
+
+  start(): void {
+    this.#world.schedule(randomInt(this.#random, ...PAUSE_MS), () => {
+      if (this.#stopped) return;
+      this.#inflict();
+      this.start();
+    });
+  }
+
+  /** Ends them all: everything is mended, every member runs. */
+  heal(): void {
+    this.#stopped = true;
+    for (const mend of [...this.#mending]) mend();
+    this.#cluster.network.heal();
+    this.#cluster.network.quality = GOOD_LINK;
+    this.#log('heal', '');
+    this.#startAll();
+  }
+
+  /** What ends by itself after the faults, such as a disk that failed, is started again too. */
+  keepAlive(): void {
+    this.#startAll();
+  }
+
+  /** Each run has its own kinds of faults, so that rare combinations come up. */
+  #draw(faults: readonly Fault[]): readonly Fault[] {
+    const drawn = faults.filter(() => this.#random.float() < 0.7);
+    return drawn.length > 0 ? drawn : faults;
+  }
+
+  #inflict(): void {
+    const total = this.#faults.reduce((sum, [weight]) => sum + weight, 0);
+    let dice = this.#random.float() * total;
+    for (const [weight, inflict] of this.#faults) {
+      dice -= weight;
+      if (dice >= 0) continue;
+      inflict();
+      return;
+    }
+  }
+
+  #startAll(): void {
+    for (const manager of this.#cluster.managers) this.#restart(manager);
+  }
+
+  #restart(manager: SimManager): void {
+    if (!manager.removed && !manager.running) manager.start('again');
+  }
+
+  #crash(powerLoss: boolean): void {
+    const manager = this.#anyRunning();
+    if (!manager) return;
+    manager.crash(powerLoss);
+    this.#later(() => this.#restart(manager));
+  }
+
+  #crashAll(): void {
+    for (const manager of this.#cluster.managers) {
+      if (!manager.running) continue;
+      manager.crash(true);
+      this.#later(() => this.#restart(manager));
+    }
+  }
+
+  #stop(): void {
+    const manager = this.#anyRunning();
+    if (!manager?.life?.ready) return;
+    manager.stop().catch((error) => this.#world.fail(error));
+    this.#later(() => this.#restart(manager));
+  }
+
+  #freeze(): void {
+    const process = this.#anyRunning()?.life?.process;
+    if (!process || process.frozen) return;
+    process.freeze();
+    this.#log('freeze', process.name);
+    this.#later(() => {
+      this.#log('thaw', process.name);
+      process.thaw();
+    });
+  }
+
+  #isolate(): void {
+    const manager = this.#any();
+    const others = this.#cluster.managers.filter((each) => each !== manager);
+    if (manager) this.#cut('isolate', [[manager], others], true);
+  }
+
+  #split(): void {
+    const hosts = shuffled(this.#random, this.#cluster.managers);
+    const at = randomInt(this.#random, 1, hosts.length - 1);
+    this.#cut('split', [hosts.slice(0, at), hosts.slice(at)], true);
+  }
+
+  #cutOneWay(): void {
+    const hosts = shuffled(this.#random, this.#cluster.managers);
+    const at = randomInt(this.#random, 1, hosts.length - 1);
+    this.#cut('one-way', [hosts.slice(0, at), hosts.slice(at)], false);
+  }
+
+  #cut(kind: string, [a, b]: [SimManager[], SimManager[]], bothWays: boolean): void {
+    const { network } = this.#cluster;
+    const pairs = a.flatMap((from) => b.map((to) => [from.name, to.name] as const));
+    const all = bothWays ? [...pairs, ...pairs.map(([x, y]) => [y, x] as const)] : pairs;
+    for (const [from, to] of all) network.block(from, to);
+    this.#log(kind, `${names(a)} ${bothWays ? '<>' : '>'} ${names(b)}`);
+    this.#later(() => {
+      this.#log('mend', `${names(a)} ${names(b)}`);
+      for (const [from, to] of all) network.unblock(from, to);
+    });
+  }
+
+  #changeQuality(): void {
+    const [name, quality] = QUALITIES[randomInt(this.#random, 0, QUALITIES.length - 1)]!;
+    this.#cluster.network.quality = quality;
+    this.#log('quality', name);
+  }
+
+  #slowDisk(): void {
+    const manager = this.#any();
+    if (!manager) return;
+    manager.disk.setSlow(true);
+    this.#log('slow', `disk of ${manager.name}`);
+    this.#later(() => manager.disk.setSlow(false));
+  }
+
+  #failDisk(): void {
+    const manager = this.#anyRunning();
+    if (!manager) return;
+    manager.disk.setFailing(new Error('no space left on device'));
+    this.#log('full', `disk of ${manager.name}`);
+    this.#later(() => {
+      manager.disk.setFailing(undefined);
+      this.#restart(manager);
+    });
+  }
+
+  #transfer(): void {
+    const leader = this.#cluster.leader();
+    this.#log('hand-on', leader?.name ?? '-');
+    leader?.consensus?.transferLeadership().catch((error) => {
+      this.#log('hand-on', errorMessage(error));
+    });
+  }
+
+  #join(): void {
+    const members = this.#cluster.managers.filter(({ removed }) => !removed);
+    if (members.length < MEMBERS_MAX) this.#cluster.join();
+  }
+
+  #remove(): void {
+    const consensus = this.#cluster.leader()?.consensus;
+    const members = consensus?.members() ?? [];
+    if (!consensus || members.length <= MEMBERS_MIN) return;
+    const victim = members[randomInt(this.#random, 0, members.length - 1)]!;
+    this.#log('remove', victim.nodeId);
+    consensus.removeMember(victim.raftId).then(
+      () => this.#log('remove', `${victim.nodeId} is out`),
+      (error) => this.#log('remove', `${victim.nodeId}: ${errorMessage(error)}`),
+    );
+  }
+
+  #any(): SimManager | undefined {
+    return this.#pick(this.#cluster.managers);
+  }
+
+  /** Half of the time the leader, if there is one: with it most can go wrong. */
+  #anyRunning(): SimManager | undefined {
+    const leader = this.#cluster.leader();
+    if (leader && this.#random.float() < 0.5) return leader;
+    return this.#pick(this.#cluster.managers.filter(({ running }) => running));
+  }
+
+  #pick(from: readonly SimManager[]): SimManager | undefined {
+    return from[randomInt(this.#random, 0, from.length - 1)];
+  }
+
+  #later(mend: () => void): void {
+    const once = () => {
+      if (this.#mending.delete(once)) mend();
+    };
+    this.#mending.add(once);
+    this.#world.schedule(randomInt(this.#random, ...OUTAGE_MS), once);
+  }
+
+  #log(kind: string, details: string): void {
+    this.#world.log('-', kind, details);
+  }
+}
+
+function names(managers: readonly SimManager[]): string {
+  return managers.map(({ name }) => name).join(',');
+}

@@ -1,0 +1,181 @@
+import type { Message } from 'raft-ts';
+import type { Startable } from '../../../common/startable.ts';
+import { fromWire } from '../../../manager/consensus/wire.ts';
+import { RaftMessageBatch, RaftService } from '../../../proto/gen/swarm/raft.ts';
+import { RaftOracle } from '../checks/raft-oracle.ts';
+import { digestOf, StoreOracle } from '../checks/store-oracle.ts';
+import { SimGrpc, type Tapped } from '../world/grpc.ts';
+import { SimNetwork } from '../world/network.ts';
+import { Violation, type World } from '../world/world.ts';
+import { type ManagerLife, SimManager } from './sim-manager.ts';
+
+export interface SimClusterInit {
+  readonly managers: number;
+  /** The largest relative error of a clock. */
+  readonly drift: number;
+}
+
+/** Small, so that a run sees many of them. */
+const SNAPSHOT_POLICY = { interval: 60, keep: 15 };
+const CLOCK_OFFSET_MS = 2_000;
+
+/** A number of managers, with everything that watches them. */
+export class SimCluster {
+  readonly world: World;
+  readonly network: SimNetwork;
+  readonly grpc: SimGrpc;
+  readonly raftOracle: RaftOracle;
+  readonly storeOracle: StoreOracle;
+  readonly managers: SimManager[] = [];
+  readonly #createRole: (life: ManagerLife) => Startable;
+  readonly #services: ((life: ManagerLife) => Parameters<SimGrpc['listen']>[2]) | undefined;
+  readonly #drift: number;
+  readonly #byName = new Map<string, SimManager>();
+  #hosts = 0;
+
+  constructor(
+    components: {
+      readonly world: World;
+      readonly createRole: (life: ManagerLife) => Startable;
+      readonly services?: (life: ManagerLife) => Parameters<SimGrpc['listen']>[2];
+    },
+    init: SimClusterInit,
+  ) {
+    const { world } = components;
+    this.world = world;
+    this.#createRole = components.createRole;
+    this.#services = components.services;
+    this.#drift = init.drift;
+    this.network = new SimNetwork({ world });
+    this.grpc = new SimGrpc(this.network);
+    this.raftOracle = new RaftOracle(world);
+    this.storeOracle = new StoreOracle(world);
+    this.grpc.tap = (tapped) => this.#onMessage(tapped);
+    for (let i = 0; i < init.managers; i++) this.#addHost();
+    world.addCheck(() => this.#inspect());
+  }
+
+  /** The first manager begins the cluster, the others join it. */
+  async boot(): Promise<void> {
+    const [first, ...others] = this.managers;
+    first!.start('bootstrap');
+    await this.#must('the first manager leads', () => first!.consensus?.isLeader ?? false);
+    for (const manager of others) manager.start({ join: () => this.addresses() });
+    await this.#must('all managers vote', () => this.#voters() === this.managers.length);
+  }
+
+  addresses(): readonly string[] {
+    return this.managers.filter(({ running }) => running).map(({ addr }) => addr);
+  }
+
+  leader(): SimManager | undefined {
+    return this.managers
+      .filter(({ consensus, running }) => running && consensus?.isLeader)
+      .sort((a, b) => b.consensus!.stats().term - a.consensus!.stats().term)[0];
+  }
+
+  /** A new host, which asks to become a member. */
+  join(): SimManager {
+    const manager = this.#addHost();
+    manager.start({ join: () => this.addresses() });
+    return manager;
+  }
+
+  /** All that run have applied the same, and hold the same. */
+  assertEqual(): void {
+    const lives = this.managers.flatMap(({ life, running }) => (running && life ? [life] : []));
+    const [first, ...others] = lives;
+    if (!first) throw new Violation('no manager runs in the end');
+    const digest = digestOf(first.store);
+    for (const life of others) {
+      if (life.store.appliedIndex !== first.store.appliedIndex || digestOf(life.store) !== digest) {
+        throw new Violation(
+          `${life.host.name} ends at ${life.store.appliedIndex}, ${first.host.name} at ${first.store.appliedIndex}, or with another state`,
+        );
+      }
+    }
+  }
+
+  isSettled(): boolean {
+    const leader = this.leader()?.consensus;
+    if (!leader) return false;
+    const { lastIndex } = leader.stats();
+    const members = leader.members();
+    if (members.some(({ learner }) => learner)) return false;
+    return members.every(({ nodeId }) => {
+      const life = this.#byName.get(nodeId)?.life;
+      return life?.ready && life.consensus?.stats().appliedIndex === lastIndex;
+    });
+  }
+
+  async #must(what: string, condition: () => boolean): Promise<void> {
+    if (await this.world.until(condition, 30_000)) return;
+    throw new Violation(`not within 30 s at the start: ${what}`);
+  }
+
+  #voters(): number {
+    const members = this.leader()?.consensus?.members() ?? [];
+    return members.filter(({ learner }) => !learner).length;
+  }
+
+  #addHost(): SimManager {
+    const { world, grpc } = this;
+    const random = world.random();
+    const manager = new SimManager(
+      {
+        world,
+        grpc,
+        createRole: this.#createRole,
+        ...(this.#services ? { services: this.#services } : {}),
+        observer: {
+          started: (life) => this.storeOracle.follow(life),
+          applied: (life, index, data) => this.raftOracle.applied(life, index, data),
+          leads: (life, isLeader) => this.#onLeadership(life, isLeader),
+        },
+      },
+      {
+        name: `m${++this.#hosts}`,
+        clockRate: 1 + (2 * random.float() - 1) * this.#drift,
+        clockOffset: (2 * random.float() - 1) * CLOCK_OFFSET_MS,
+        raft: { snapshotPolicy: SNAPSHOT_POLICY },
+      },
+    );
+    this.managers.push(manager);
+    this.#byName.set(manager.name, manager);
+    return manager;
+  }
+
+  #onLeadership(life: ManagerLife, isLeader: boolean): void {
+    const stats = life.consensus?.stats();
+    const details = `${isLeader ? 'leads' : 'leads no longer'}, term ${stats?.term}, applied ${stats?.appliedIndex}`;
+    this.world.log(life.host.name, 'leader', details);
+    if (isLeader) this.raftOracle.elected(life);
+  }
+
+  #onMessage({ from, to, method, message }: Tapped): void {
+    const { world } = this;
+    if (method !== RaftService.streamMessages.path) {
+      world.log(from, 'call', `${to} ${method} ${message.length}`);
+      return;
+    }
+    for (const wire of RaftMessageBatch.decode(message).messages) {
+      const raft = fromWire(wire);
+      if (!raft) continue;
+      world.log(from, 'raft', `${to} ${describe(raft)}`);
+      this.raftOracle.sent(this.#byName.get(from)!, raft);
+    }
+  }
+
+  #inspect(): void {
+    const { touched } = this.world;
+    for (const { life } of this.managers) {
+      if (life && touched.has(life.process)) this.raftOracle.inspect(life);
+    }
+  }
+}
+
+/** `type term log-term/index +entries commit reject` */
+function describe({ type, term, logTerm, index, entries, commit, reject }: Message): string {
+  const parts = [`t${type}`, `@${term}`, `${logTerm}/${index}`, `+${entries.length}`, `c${commit}`];
+  return parts.join(' ') + (reject ? ' reject' : '');
+}
