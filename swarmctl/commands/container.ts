@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { addAttachCommands } from './container-attach.ts';
+import { addCopyCommand } from './container-copy.ts';
 import { addExecCommand } from './container-exec.ts';
 import { addContainerInspect, addListCommand, addPortCommand } from './container-list.ts';
 import { addLogsCommand } from './container-logs.ts';
@@ -25,6 +26,7 @@ export function addContainerCommands(program: Command, context: Context): void {
     addPortCommand(parent, context);
     addTopCommand(parent, context);
     addStatsCommand(parent, context);
+    addCopyCommand(parent, context);
   }
   addListCommand(container, context, ['ls', 'list', 'ps']);
   addListCommand(program, context, ['ps']);

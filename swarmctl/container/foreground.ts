@@ -57,7 +57,7 @@ function accompany(context: Context, container: string, init: ForegroundInit): (
   const kill = (signal: string) =>
     context.api.post(containerPath(container, 'kill'), { query: { signal } });
   return [
-    ...(init.tty ? [followSize(context, resize)] : []),
+    ...(init.tty ? [followSize(context, resize, { redraw: !init.start })] : []),
     ...(init.sigProxy && !init.tty ? [proxySignals(context, kill)] : []),
   ];
 }

@@ -34,12 +34,19 @@ export async function runSession(
   if (init.stdin) context.input.pipe(watcher).pipe(connection);
   try {
     await copyOutput(context, connection, init.tty);
+  } catch (error) {
+    // A process that ended with input left: there is nobody to write it to, and nothing to read.
+    if (!isBroken(error)) throw error;
   } finally {
     context.input.unpipe(watcher).pause();
     leaveRawMode();
     connection.destroy();
   }
   return init.tty && watcher.typed ? 'detached' : 'ended';
+}
+
+function isBroken(error: unknown): boolean {
+  return ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 function enterRawMode({ input }: Context): () => void {
@@ -52,20 +59,29 @@ export interface TerminalSize {
   readonly w: number;
 }
 
-/** Tells the server the size of the caller's terminal, now and whenever it changes. */
+/**
+ * Tells the server the size of the caller's terminal, now and whenever it changes. With `redraw`
+ * it changes once at the beginning, so that a program that has long been running draws itself anew.
+ */
 export function followSize(
   { out, isTerminal }: Context,
   resize: (size: TerminalSize) => Promise<unknown>,
+  init: { readonly redraw?: boolean } = {},
 ): () => void {
-  const tell = () => {
-    const { rows: h, columns: w } = out;
+  let last: Promise<unknown> = Promise.resolve();
+  const tell = (more = 0) => {
+    const { rows = 0, columns = 0 } = out;
+    if (rows === 0 || columns === 0) return;
+    const size = { h: rows + more, w: columns + more };
     // A process that has just ended has no terminal any more, and nobody needs to know.
-    if (h && w) resize({ h, w }).catch(() => {});
+    last = last.then(() => resize(size)).catch(() => {});
   };
+  const onResize = () => tell();
   if (!isTerminal) return () => {};
+  if (init.redraw) tell(1);
   tell();
-  out.on('resize', tell);
-  return () => out.off('resize', tell);
+  out.on('resize', onResize);
+  return () => out.off('resize', onResize);
 }
 
 const PROXIED: readonly NodeJS.Signals[] = [

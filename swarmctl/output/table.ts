@@ -18,7 +18,10 @@ const NO_BORDER = {
   middle: '',
 };
 
-/** Columns as Docker prints them: no lines, three spaces between. */
+/** With the padding, the least width of a column. */
+const MIN_CELL = 7;
+
+/** Columns as Docker prints them: no lines, three spaces between, each at least ten wide. */
 export function renderTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
@@ -27,7 +30,8 @@ export function renderTable(
     chars: NO_BORDER,
     style: { 'padding-left': 0, 'padding-right': 3, head: [], border: [] },
   });
-  table.push([...header], ...rows.map((row) => [...row]));
+  const padded = (row: readonly string[]) => row.map((cell) => cell.padEnd(MIN_CELL));
+  table.push(padded(header), ...rows.map(padded));
   return table
     .toString()
     .split('\n')
