@@ -23,13 +23,13 @@ import {
   ASSIGNMENT_BATCH_MAX,
   ASSIGNMENT_BATCH_MS,
   DEFAULT_HEARTBEAT_PERIOD_MS,
-  ORPHAN_AFTER_MS,
   SESSION_BATCH_MS,
   SHARED_BATCH_MAX_MS,
   SHARED_BATCH_MS,
 } from './constants.ts';
 import { Liveness } from './liveness.ts';
-import { nodeOf, orphanTasks, registerNode, setNodeState } from './node-records.ts';
+import { nodeOf, registerNode, setNodeState } from './node-records.ts';
+import { OrphanTimers } from './orphan-timers.ts';
 import { RegistrationLimit } from './rate-limit.ts';
 import { Session } from './session.ts';
 import {
@@ -48,12 +48,20 @@ export interface Caller {
   readonly addr: string;
 }
 
+/** What the gossip of this manager's node says of the life of the others. */
+export interface GossipOpinion {
+  members(): readonly { readonly nodeId: string; readonly alive: boolean }[];
+  onMembers(listener: (nodeId: string, alive: boolean) => void): () => void;
+}
+
 export interface DispatcherComponents {
   readonly store: Store;
   readonly membership: Pick<ConsensusApi, 'members' | 'onMembers'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Without it, silence alone tells that a node is dead. */
+  readonly gossip?: GossipOpinion;
 }
 
 export interface DispatcherInit {
@@ -69,10 +77,11 @@ export interface DispatcherInit {
 export class Dispatcher implements Startable {
   readonly #components: DispatcherComponents;
   readonly #liveness: Liveness;
+  readonly #nodeId: string;
   readonly #limit = new RegistrationLimit();
   readonly #statuses: StatusQueue;
   readonly #sessions = new Map<string, Session>();
-  readonly #orphaning = new Map<string, Timer>();
+  readonly #orphans: OrphanTimers;
   #shared: SharedContent | undefined;
   #refreshing: Timer | undefined;
   #unsubscribe: (() => void)[] = [];
@@ -80,6 +89,8 @@ export class Dispatcher implements Startable {
 
   constructor(components: DispatcherComponents, init: DispatcherInit) {
     this.#components = components;
+    this.#nodeId = init.nodeId;
+    this.#orphans = new OrphanTimers(components);
     this.#statuses = new StatusQueue(components, { appliedBy: init.nodeId });
     this.#liveness = new Liveness({
       clock: components.clock,
@@ -97,9 +108,10 @@ export class Dispatcher implements Startable {
       membership.onMembers(() => this.#refreshLater()),
     ];
     this.#running = true;
+    this.#listenToGossip();
     const nodes = store.view((tx) => [...tx.all('node')]);
     for (const node of nodes) {
-      if (node.status?.state === NodeState.DOWN) this.#orphanLater(node);
+      if (node.status?.state === NodeState.DOWN) this.#orphans.schedule(node);
       else this.#liveness.expect(node.id);
     }
     await store.batch(nodes, (tx, { id }) => {
@@ -116,8 +128,7 @@ export class Dispatcher implements Startable {
     this.#refreshing?.cancel();
     this.#liveness.stop();
     this.#statuses.stop();
-    for (const timer of this.#orphaning.values()) timer.cancel();
-    this.#orphaning.clear();
+    this.#orphans.stop();
     for (const session of this.#sessions.values()) session.end(stoppedError());
     this.#sessions.clear();
   }
@@ -216,6 +227,15 @@ export class Dispatcher implements Startable {
     if (this.#running) this.#liveness.gossip(nodeId, dead, by);
   }
 
+  #listenToGossip(): void {
+    const { gossip } = this.#components;
+    if (!gossip) return;
+    const hear = (nodeId: string, alive: boolean) =>
+      this.reportGossip(nodeId, !alive, this.#nodeId);
+    this.#unsubscribe.push(gossip.onMembers(hear));
+    for (const { nodeId, alive } of gossip.members()) if (!alive) hear(nodeId, alive);
+  }
+
   async #register(caller: Caller, request: SessionRequest): Promise<Session> {
     if (!this.#running) throw stoppedError();
     const { store, clock, random } = this.#components;
@@ -231,7 +251,7 @@ export class Dispatcher implements Startable {
       );
     this.#sessions.set(nodeId, session);
     this.#liveness.beat(nodeId);
-    this.#cancelOrphaning(nodeId);
+    this.#orphans.cancel(nodeId);
     const description = request.description;
     const addr = hostOf(description?.gossipAddr) || caller.addr;
     await store.update((tx) => registerNode(tx, nodeId, { description, addr, now: this.#now() }));
@@ -293,30 +313,12 @@ export class Dispatcher implements Startable {
     const node = change.object;
     if (change.type === 'remove') {
       this.#liveness.forget(node.id);
-      this.#cancelOrphaning(node.id);
+      this.#orphans.cancel(node.id);
       const error = new SwarmError('SWM_NOT_FOUND', `node ${node.id} was removed from the cluster`);
       this.#sessions.get(node.id)?.end(error);
       this.#sessions.delete(node.id);
-    } else if (node.status?.state === NodeState.DOWN) this.#orphanLater(node);
+    } else if (node.status?.state === NodeState.DOWN) this.#orphans.schedule(node);
     else if (change.type === 'create') this.#liveness.expect(node.id);
-  }
-
-  #orphanLater(node: Node): void {
-    if (this.#orphaning.has(node.id)) return;
-    const { clock, store, logger } = this.#components;
-    const since = node.status?.since?.getTime() ?? clock.now();
-    const wait = Math.max(0, since + ORPHAN_AFTER_MS - clock.now());
-    const timer = clock.setTimer(wait, () => {
-      orphanTasks(store, node.id, this.#now()).catch((error) => {
-        logger.warn({ nodeId: node.id, err: errorMessage(error) }, 'tasks not orphaned');
-      });
-    });
-    this.#orphaning.set(node.id, timer);
-  }
-
-  #cancelOrphaning(nodeId: string): void {
-    this.#orphaning.get(nodeId)?.cancel();
-    this.#orphaning.delete(nodeId);
   }
 
   /** The more nodes there are to tell, the longer changes that concern all of them are collected. */

@@ -1,10 +1,11 @@
 import type { Random } from '../../common/random.ts';
 
 const BASE_MS = 100;
-const MAX_MS = 8_000;
+/** A leader takes a thousand registrations in a fraction of this. */
+const MAX_MS = 3_000;
 
 /**
- * Time between attempts to get a session: the bound grows from 100 ms to 8 s, and the delay is
+ * Time between attempts to get a session: the bound grows from 100 ms to 3 s, and the delay is
  * uniform below it, so that the agents of a cluster do not come back all at once.
  */
 export class Backoff {

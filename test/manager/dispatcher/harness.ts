@@ -12,6 +12,11 @@ export interface Harness {
   readonly clock: VirtualClock;
   readonly store: MemoryStore;
   readonly dispatcher: Dispatcher;
+  /** What gossip says; undefined is no gossip. */
+  readonly gossip: {
+    alive: Record<string, boolean>;
+    changed: (id: string, alive: boolean) => void;
+  };
   readonly members: { list: MemberStatus[]; changed: () => void };
   put(objects: { cluster?: Cluster; nodes?: Node[]; tasks?: Task[] }): Promise<void>;
   node(id: string): Node;
@@ -30,13 +35,29 @@ export async function harness(nodes: Node[]): Promise<Harness> {
       return () => undefined;
     },
   };
-  const components = { store, membership, clock, random: seededRandom(1), logger: silentLogger };
+  const gossip: Harness['gossip'] = { alive: {}, changed: () => undefined };
+  const opinion = {
+    members: () => Object.entries(gossip.alive).map(([nodeId, alive]) => ({ nodeId, alive })),
+    onMembers: (listener: (nodeId: string, alive: boolean) => void) => {
+      gossip.changed = listener;
+      return () => undefined;
+    },
+  };
+  const components = {
+    gossip: opinion,
+    store,
+    membership,
+    clock,
+    random: seededRandom(1),
+    logger: silentLogger,
+  };
   const dispatcher = new Dispatcher(components, { nodeId: 'leader' });
   const world: Harness = {
     clock,
     store,
     dispatcher,
     members,
+    gossip,
     put: (objects) =>
       store.update((tx) => {
         if (objects.cluster) tx.create('cluster', objects.cluster);

@@ -128,6 +128,20 @@ test('gossip that comes late ends the grace at once', async () => {
   assert.equal(world.node('n1').status?.state, NodeState.DOWN);
 });
 
+test('the gossip of the leader itself is heard, also what it said before', async () => {
+  const world = await harness([node('n1'), node('n2')]);
+  world.gossip.alive = { n1: false, n2: true };
+  await world.dispatcher.start();
+  await register(world, 'n1');
+  await register(world, 'n2');
+  await world.clock.advance(9_000);
+  assert.equal(world.node('n1').status?.state, NodeState.DOWN);
+  assert.equal(world.node('n2').status?.state, NodeState.READY);
+  world.gossip.changed('n2', false);
+  await world.clock.advance(1);
+  assert.equal(world.node('n2').status?.state, NodeState.DOWN);
+});
+
 test('gossip that takes its word back restores the grace', async () => {
   const world = await harness([node('n1')]);
   await world.dispatcher.start();
