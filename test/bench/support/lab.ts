@@ -1,0 +1,5 @@
+/** The lab of the e2e tests under a name of its own, so that the two do not meet. */
+import './lab-name.ts';
+
+export { Lab } from '../../e2e/lab.ts';
+export { LAB_NAME } from './lab-name.ts';

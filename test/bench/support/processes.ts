@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** The lowest id of a process whose arguments satisfy `matches`; throws when there is none. */
+export function findProcess(what: string, matches: (args: readonly string[]) => boolean): number {
+  const ids = readdirSync('/proc').map(Number).filter(Number.isInteger);
+  const found = ids.sort((a, b) => a - b).find((pid) => matches(argumentsOf(pid)));
+  if (found === undefined) throw new Error(`no process runs ${what}`);
+  return found;
+}
+
+/** Whole milliseconds since the epoch, to a hundredth of a second. */
+export function startedAt(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  const boot = Number(/^btime (\d+)/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]);
+  const uptimeMs = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;
+  // The second of the boot is too coarse: what has passed since is known better.
+  const bootMs =
+    Math.abs(Date.now() - uptimeMs - boot * 1000) < 1500 ? Date.now() - uptimeMs : boot * 1000;
+  return bootMs + ticks * 10;
+}
+
+/** MiB: `rss` counts shared pages whole, `pss` by share. */
+export function memoryOf(pid: number): { rss: number; pss: number } {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const mib = (name: string) => {
+    return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1]) / 1024;
+  };
+  return { rss: mib('Rss'), pss: mib('Pss') };
+}
+
+/** Process and all that it started and are still there. */
+export function familyOf(pid: number): number[] {
+  const threads = `/proc/${pid}/task`;
+  const children = readdirSync(threads).flatMap((thread) =>
+    readFileSync(`${threads}/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+  return [pid, ...children.flatMap(familyOf)];
+}
+
+export function argumentsOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+  } catch {
+    return []; // It is gone.
+  }
+}

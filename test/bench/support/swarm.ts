@@ -1,0 +1,83 @@
+import type { Api } from './api.ts';
+
+/** A swarm that is measured, ours or another: what the benches need of either. */
+export interface SwarmUnderTest {
+  readonly name: string;
+  /** Managers first; the first one leads after `up`. */
+  readonly hosts: readonly string[];
+  readonly managers: readonly string[];
+  /** A small image with busybox, there on every host or in a registry that they reach. */
+  readonly image: string;
+  api(host: string): Api;
+  /** As this machine sees it. */
+  daemonPid(host: string): number;
+  address(host: string): string;
+  /** The name of the host's network namespace. */
+  netns(host: string): string;
+  /** Starts the daemon of `host` again. */
+  restart(host: string): Promise<void>;
+  /** Pulls the network cable of `host`, without either end being told. */
+  unplug(host: string): Promise<void>;
+  plug(host: string): Promise<void>;
+  down(): Promise<void>;
+}
+
+export interface Task {
+  readonly ID: string;
+  readonly NodeID: string;
+  readonly DesiredState: string;
+  readonly Status: {
+    readonly State: string;
+    readonly ContainerStatus?: { ContainerID?: string; PID?: number };
+  };
+}
+
+export interface ServiceRequest {
+  readonly name: string;
+  readonly replicas: number;
+  readonly command: readonly string[];
+  readonly network?: string | undefined;
+}
+
+/** The body of a service that starts at once and ends at once. */
+export function serviceBody(image: string, request: ServiceRequest): Record<string, unknown> {
+  return {
+    Name: request.name,
+    TaskTemplate: {
+      ContainerSpec: {
+        Image: image,
+        Command: request.command,
+        StopSignal: 'SIGKILL',
+        StopGracePeriod: 1_000_000_000,
+      },
+      ...(request.network ? { Networks: [{ Target: request.network }] } : {}),
+    },
+    Mode: { Replicated: { Replicas: request.replicas } },
+  };
+}
+
+export async function tasksOf(api: Api, service: string): Promise<Task[]> {
+  const filters = encodeURIComponent(JSON.stringify({ service: [service] }));
+  return api.call<Task[]>('GET', `/tasks?filters=${filters}`);
+}
+
+export async function runningTasks(api: Api, service: string): Promise<Task[]> {
+  const tasks = await tasksOf(api, service);
+  return tasks.filter((t) => t.Status.State === 'running' && t.DesiredState === 'running');
+}
+
+/** Polls each `pollMs` until `done`; resolves with the milliseconds that it took. */
+export async function timeUntil(
+  what: string,
+  done: () => Promise<boolean>,
+  { pollMs = 20, deadlineMs = 120_000 } = {},
+): Promise<number> {
+  const start = performance.now();
+  while (!(await done())) {
+    if (performance.now() - start > deadlineMs) {
+      throw new Error(`${what}: not within ${deadlineMs / 1000} s`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+  return performance.now() - start;
+}
