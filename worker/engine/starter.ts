@@ -111,7 +111,8 @@ export class Starter {
     const settings = logSettings(record.hostConfig);
     if (!settings) return undefined;
     const path = this.logPath(record.id);
-    return new LogFile({ stamper: this.#stamper }, { path, ...settings });
+    const { clock } = this.#parts;
+    return new LogFile({ clock, stamper: this.#stamper }, { path, ...settings });
   }
 
   /** Lets output flow to the log and to whoever is attached. */

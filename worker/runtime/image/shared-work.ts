@@ -45,7 +45,10 @@ class Shared<Message, Result> {
       if (replayed(message)) this.#told.push(message);
       for (const listener of this.#listeners) listener(message);
     };
-    this.#result = work(tell, this.#abort.signal).finally(done);
+    // Not before the first caller listens.
+    this.#result = Promise.resolve()
+      .then(() => work(tell, this.#abort.signal))
+      .finally(done);
     // Each caller gets the failure; one that nobody waits for any more is none.
     this.#result.catch(() => {});
   }

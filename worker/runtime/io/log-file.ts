@@ -1,8 +1,21 @@
-import { closeSync, fstatSync, openSync, renameSync, unlinkSync, write } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  write,
+  writeSync,
+} from 'node:fs';
+import type { Clock } from '../../../common/clock.ts';
 import { encodeRecord, LineSplitter, type LogStream, type Stamper } from './log-format.ts';
 
 /** Above this the container's output is read no further until the disk has caught up. */
 const PENDING_BYTES_MAX = 1024 * 1024;
+const SYNC_BYTES_MAX = 16 * 1024;
+const SLOW_MS = 2;
+const SLOW_FOR_MS = 1000;
 
 export interface LogFileInit {
   readonly path: string;
@@ -12,13 +25,14 @@ export interface LogFileInit {
 }
 
 /**
- * The log of one container. Writes are asynchronous, one at a time and in order. Files are numbered
+ * The log of one container. Writes are made one at a time and in order. Files are numbered
  * by generation: the current one is at `path`, generation `g` before it at `path.<current - g>`.
  */
 export class LogFile {
   readonly path: string;
   readonly #maxBytes: number;
   readonly #maxFiles: number;
+  readonly #clock: Clock;
   readonly #stamper: Stamper;
   readonly #splitters = { stdout: new LineSplitter(), stderr: new LineSplitter() };
   readonly #waiting = new Set<() => void>();
@@ -29,8 +43,10 @@ export class LogFile {
   #pendingBytes = 0;
   #writing = false;
   #closed = false;
+  #asyncUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(components: { stamper: Stamper }, init: LogFileInit) {
+  constructor(components: { clock: Clock; stamper: Stamper }, init: LogFileInit) {
+    this.#clock = components.clock;
     this.path = init.path;
     this.#maxBytes = init.maxBytes;
     this.#maxFiles = init.maxFiles;
@@ -92,34 +108,62 @@ export class LogFile {
       this.#notify();
       return;
     }
-    this.#writing = true;
     if (this.#size >= this.#maxBytes) this.#rotate();
     const batch = Buffer.concat(this.#pending);
     this.#pending = [];
-    write(this.#fd, batch, 0, batch.length, null, (error, written) => {
-      // A full disk loses lines, never the container.
-      this.#pendingBytes -= batch.length;
-      this.#size += error ? 0 : written;
-      this.#notify();
+    if (batch.length <= SYNC_BYTES_MAX && this.#clock.monotonic() >= this.#asyncUntil) {
+      this.#writeNow(batch);
+      this.#writeNext();
+      return;
+    }
+    this.#writing = true;
+    write(this.#fd, batch, 0, batch.length, null, (_error, written) => {
+      this.#written(batch, written);
       this.#writeNext();
     });
   }
 
+  /**
+   * What was read from the container and is not in the file is lost when the daemon is killed. So
+   * small writes, which only copy into the page cache, are done at once, unless the disk is so busy
+   * that even those have to wait.
+   */
+  #writeNow(batch: Buffer): void {
+    const begin = this.#clock.monotonic();
+    let written = 0;
+    try {
+      written = writeSync(this.#fd, batch);
+    } catch {
+      // As below.
+    }
+    const end = this.#clock.monotonic();
+    if (end - begin > SLOW_MS) this.#asyncUntil = end + SLOW_FOR_MS;
+    this.#written(batch, written);
+  }
+
+  /** A full disk loses lines, never the container. */
+  #written(batch: Buffer, written: number | undefined): void {
+    this.#pendingBytes -= batch.length;
+    this.#size += written ?? 0;
+    this.#notify();
+  }
+
   /** Synchronous, so that no reader sees names and generation disagree. */
   #rotate(): void {
-    closeSync(this.#fd);
     const name = (age: number) => (age === 0 ? this.path : `${this.path}.${age}`);
-    if (this.#maxFiles <= 1) unlinkSync(this.path);
-    for (let age = this.#maxFiles - 2; age >= 0; age--) {
-      try {
-        renameSync(name(age), name(age + 1));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    try {
+      if (this.#maxFiles <= 1) unlinkSync(this.path);
+      for (let age = this.#maxFiles - 2; age >= 0; age--) {
+        if (existsSync(name(age))) renameSync(name(age), name(age + 1));
       }
+      const fd = openSync(this.path, 'a', 0o640);
+      closeSync(this.#fd);
+      this.#fd = fd;
+      this.#size = 0;
+      this.#generation++;
+    } catch {
+      // The old file goes on, and with the next write this is tried again.
     }
-    this.#fd = openSync(this.path, 'a', 0o640);
-    this.#size = 0;
-    this.#generation++;
   }
 
   #notify(): void {
