@@ -329,15 +329,19 @@ export class NetDriver implements NetDriverApi {
     const endpointsChanged = changes.some((change) => change.table === 'endpoints');
     if (endpointsChanged) this.#names.invalidate(networkId);
     this.#overlays.refresh(networkId);
-    if (endpointsChanged && networkId === this.#ingressId()) this.#syncClientRoutes(networkId);
+    if (!endpointsChanged || networkId !== this.#ingressId()) return;
+    this.#syncClientRoutes(networkId).catch((error) => {
+      const text = errorMessage(error);
+      this.#components.logger.error({ error: text }, 'cannot lead answers back to ingress nodes');
+    });
   }
 
-  #syncClientRoutes(ingressId: string): void {
+  async #syncClientRoutes(ingressId: string): Promise<void> {
     if (!this.#overlays.get(ingressId)?.settled) return;
     const addresses = this.#wiring.ingressEndpoints(ingressId);
     for (const sandbox of this.#sandboxes.values()) {
       const endpoint = sandbox.endpoints.get(ingressId);
-      if (endpoint) this.#wiring.syncClientRoutes(sandbox, endpoint, addresses);
+      if (endpoint) await this.#wiring.syncClientRoutes(sandbox, endpoint, addresses);
     }
   }
 

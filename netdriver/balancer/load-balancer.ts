@@ -33,9 +33,9 @@ export class LoadBalancer {
   }
 
   /** Makes the namespace; the caller attaches it as `eth0`. */
-  create(): void {
+  async create(): Promise<void> {
     this.#kernel.removeNetns(this.netns);
-    this.#kernel.createNetns(this.netns);
+    await this.#kernel.createNetns(this.netns);
     this.#kernel.setSysctls(this.netns, SYSCTLS);
     this.#engine = this.#newEngine(this.netns, { fresh: true });
   }
@@ -67,22 +67,22 @@ export class LoadBalancer {
     const old = this.#applied;
     this.#applied = plan;
     const wanted = new Set(plan.services.map((service) => `${service.vip}/32`));
-    this.#changeAliases('add-address', wanted, this.#aliases);
+    await this.#changeAliases('add-address', wanted, this.#aliases);
     await engine.apply(plan);
-    this.#changeAliases('del-address', this.#aliases, wanted);
+    await this.#changeAliases('del-address', this.#aliases, wanted);
     this.#aliases = wanted;
     await this.#forgetFlows(old, plan);
   }
 
-  #changeAliases(
+  async #changeAliases(
     op: 'add-address' | 'del-address',
     from: ReadonlySet<string>,
     except: ReadonlySet<string>,
-  ): void {
+  ): Promise<void> {
     const ops = [...from]
       .filter((address) => !except.has(address))
       .map((address): LinkOp => ({ op, dev: DEVICE, address }));
-    if (this.#engine) this.#kernel.tryApply(this.netns, ops);
+    if (this.#engine) await this.#kernel.tryApply(this.netns, ops);
   }
 
   /** TCP may finish while a backend drains; UDP has no end to wait for. */

@@ -63,7 +63,7 @@ export class Bridges {
         undo.push(() => this.#release(network, request.endpointId));
         const endpoint = endpointOf(network, ip, request.mac);
         const device = deviceOf(network);
-        this.#kernel.apply(HOST, [
+        await this.#kernel.apply(HOST, [
           {
             op: 'add-veth',
             name: hostVeth(request.endpointId),
@@ -74,7 +74,7 @@ export class Bridges {
           },
         ]);
         undo.push(() => this.#removeVeth(request.endpointId));
-        this.#kernel.apply(request.netns, [
+        await this.#kernel.apply(request.netns, [
           { op: 'add-address', dev: request.ifname, address: endpoint.address },
           { op: 'set-link', name: request.ifname, up: true },
         ]);
@@ -168,12 +168,12 @@ export class Bridges {
       ...gateways.map((address): LinkOp => ({ op: 'add-address', dev: device, address })),
     ];
     try {
-      this.#kernel.apply(HOST, ops);
+      await this.#kernel.apply(HOST, ops);
     } catch (error) {
       if (!isKernelError(error, 'EEXIST')) throw error;
       // A device that an earlier life left behind, with nobody on it.
       await this.#kernel.deleteLinks(HOST, [device]);
-      this.#kernel.apply(HOST, ops);
+      await this.#kernel.apply(HOST, ops);
     }
   }
 

@@ -49,7 +49,7 @@ export class IngressGate {
     // straight from its port of the bridge to this one.
     const target = { netns, ifname: DEVICE, open: true };
     const endpoint = await gateway.attach(OWNER, 'ingress-sbox', target);
-    kernel.apply(netns, [{ op: 'set-route', to: '0.0.0.0/0', via: endpoint.gateway }]);
+    await kernel.apply(netns, [{ op: 'set-route', to: '0.0.0.0/0', via: endpoint.gateway }]);
     this.#ip = ipOf(endpoint.address);
   }
 

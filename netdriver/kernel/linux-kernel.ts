@@ -53,10 +53,10 @@ export class LinuxKernel implements Kernel {
     return this.#namespaces.names();
   }
 
-  createNetns(name: Netns): void {
+  async createNetns(name: Netns): Promise<void> {
     this.#namespaces.create(name);
     try {
-      this.apply(name, [{ op: 'set-link', name: 'lo', up: true }]);
+      await this.apply(name, [{ op: 'set-link', name: 'lo', up: true }]);
     } catch (error) {
       this.#namespaces.remove(name);
       throw error;
@@ -67,13 +67,13 @@ export class LinuxKernel implements Kernel {
     this.#namespaces.remove(name);
   }
 
-  apply(netns: Netns, ops: readonly LinkOp[]): void {
-    this.#apply(netns, ops, []);
+  apply(netns: Netns, ops: readonly LinkOp[]): Promise<void> {
+    return this.#apply(netns, ops, []);
   }
 
-  tryApply(netns: Netns, ops: readonly LinkOp[]): void {
+  async tryApply(netns: Netns, ops: readonly LinkOp[]): Promise<void> {
     try {
-      this.#apply(netns, ops, GONE);
+      await this.#apply(netns, ops, GONE);
     } catch (error) {
       if (!isKernelError(error, 'ENOENT')) throw error;
     }
@@ -88,7 +88,7 @@ export class LinuxKernel implements Kernel {
     try {
       for (const { name, index } of opened.links) {
         try {
-          await opened.socket.requestAsync(deleteLinkRequest(index), `deleting ${name}`);
+          await opened.socket.request(deleteLinkRequest(index), `deleting ${name}`);
         } catch (error) {
           if (!isKernelError(error, ...GONE)) throw error;
         }
@@ -96,6 +96,10 @@ export class LinuxKernel implements Kernel {
     } finally {
       opened.socket.close();
     }
+  }
+
+  hasLink(netns: Netns, name: string): boolean {
+    return this.#namespaces.inside(netns, () => existingLink(name).length > 0);
   }
 
   links(netns: Netns): readonly Link[] {
@@ -212,28 +216,36 @@ export class LinuxKernel implements Kernel {
     return this.#namespaces.inside(netns, () => portOwner(protocol, port));
   }
 
-  /** Descriptors of other namespaces are opened first: they are named in the host's view. */
-  #apply(netns: Netns, ops: readonly LinkOp[], forgiven: readonly string[]): void {
+  /**
+   * Names are looked up one operation after the other, since an earlier one may have made what a
+   * later one names; descriptors of other namespaces are opened first, in the host's view.
+   */
+  async #apply(netns: Netns, ops: readonly LinkOp[], forgiven: readonly string[]): Promise<void> {
     if (ops.length === 0) return;
-    const targets = new Map<string, number>();
+    const open = new Map<Netns, number>();
+    let socket: NetlinkSocket | undefined;
     try {
-      for (const name of ops.flatMap(otherNamespaces)) {
-        if (!targets.has(name)) targets.set(name, this.#namespaces.open(name));
+      for (const name of [netns, ...ops.flatMap(otherNamespaces)]) {
+        if (!open.has(name)) open.set(name, this.#namespaces.open(name));
       }
-      const lookup = { index: interfaceIndex, netns: (name: string) => targets.get(name) ?? -1 };
-      this.#socket(netns, (socket) => {
-        for (const op of ops) {
-          try {
-            for (const request of requestsOf(op, lookup)) {
-              socket.request(request, describe(op, netns));
-            }
-          } catch (error) {
-            if (!isKernelError(error, ...forgiven) || forgiven.length === 0) throw error;
+      const fd = open.get(netns) ?? -1;
+      const lookup = { index: interfaceIndex, netns: (name: string) => open.get(name) ?? -1 };
+      socket = this.#namespaces.enter(fd, () => new NetlinkSocket());
+      for (const op of ops) {
+        try {
+          const requests = requestsOf(op, lookup);
+          for (;;) {
+            const { done, value } = this.#namespaces.enter(fd, () => requests.next());
+            if (done) break;
+            await socket.request(value, describe(op, netns));
           }
+        } catch (error) {
+          if (forgiven.length === 0 || !isKernelError(error, ...forgiven)) throw error;
         }
-      });
+      }
     } finally {
-      for (const fd of targets.values()) closeSync(fd);
+      socket?.close();
+      for (const fd of open.values()) closeSync(fd);
     }
   }
 

@@ -86,10 +86,15 @@ export class Namespaces {
   inside<T>(name: Netns, fn: () => T): T {
     const fd = this.open(name);
     try {
-      syscall('setns', fd, CLONE_NEWNET);
+      return this.enter(fd, fn);
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** The same for a namespace that is open already. */
+  enter<T>(fd: number, fn: () => T): T {
+    syscall('setns', fd, CLONE_NEWNET);
     try {
       return fn();
     } finally {

@@ -112,24 +112,26 @@ export interface PortReservation {
 }
 
 /**
- * The only way to the kernel. What is synchronous takes microseconds (netlink and /proc from inside
- * the namespace); what waits in the kernel or spawns a program is asynchronous.
+ * The only way to the kernel. Questions and settings are synchronous and take microseconds. What
+ * changes devices and routes is asynchronous: it waits for a lock that the kernel holds for tens of
+ * milliseconds while it clears away namespaces.
  */
 export interface Kernel {
   netnsPath(name: Netns): string;
   netnsNames(): readonly Netns[];
   /** Throws EEXIST. Its loopback is up. */
-  createNetns(name: Netns): void;
+  createNetns(name: Netns): Promise<void>;
   /** Idempotent. The links inside go with it, unless a process still lives there. */
   removeNetns(name: Netns): void;
 
-  /** Applies in order; throws a KernelError that names the operation that failed. */
-  apply(netns: Netns, ops: readonly LinkOp[]): void;
+  /** Applies in order; rejects with a KernelError that names the operation that failed. */
+  apply(netns: Netns, ops: readonly LinkOp[]): Promise<void>;
   /** Like `apply`, going on after operations that fail because the thing is not there any more. */
-  tryApply(netns: Netns, ops: readonly LinkOp[]): void;
-  /** Idempotent. Asynchronous, since every deletion of a device waits for an RCU period (15 ms). */
+  tryApply(netns: Netns, ops: readonly LinkOp[]): Promise<void>;
+  /** Idempotent. Slow: every deletion of a device waits for an RCU period (15 ms). */
   deleteLinks(netns: Netns, names: readonly string[]): Promise<void>;
 
+  hasLink(netns: Netns, name: string): boolean;
   links(netns: Netns): readonly Link[];
   addresses(netns: Netns): readonly LinkAddress[];
   routes(netns: Netns): readonly Route[];

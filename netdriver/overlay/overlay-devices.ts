@@ -42,13 +42,13 @@ export class OverlayDevices {
   /** Makes everything anew; what an earlier life left under the same names goes first. */
   async create(port: number): Promise<void> {
     await this.remove();
-    this.#kernel.createNetns(this.netns);
+    await this.#kernel.createNetns(this.netns);
     try {
       this.#kernel.setSysctls(this.netns, SYSCTLS);
       raiseNeighbourLimits(this.#kernel);
-      this.#kernel.apply(this.netns, bridgeOps(this.#network));
+      await this.#kernel.apply(this.netns, bridgeOps(this.#network));
       await this.#createVxlans(port);
-      this.#kernel.apply(this.netns, joinBridgeOps(this.#network));
+      await this.#kernel.apply(this.netns, joinBridgeOps(this.#network));
     } catch (error) {
       await this.remove();
       throw error;
@@ -80,23 +80,23 @@ export class OverlayDevices {
     this.#peers = NO_PEERS;
   }
 
-  attach(
+  async attach(
     endpoint: { address: string; mac: string },
     target: { netns: Netns; ifname: string },
-  ): void {
-    this.#kernel.apply(this.netns, attachOps(this.#network, endpoint, target));
-    this.#kernel.apply(target.netns, configureOps(this.#network, endpoint, target.ifname));
+  ): Promise<void> {
+    await this.#kernel.apply(this.netns, attachOps(this.#network, endpoint, target));
+    await this.#kernel.apply(target.netns, configureOps(this.#network, endpoint, target.ifname));
   }
 
   get peers(): PeerState {
     return this.#peers;
   }
 
-  setPeers(next: PeerState): void {
+  async setPeers(next: PeerState): Promise<void> {
     const ops = peerOps(this.#peers, next);
     const removals = ops.filter((op) => op.op.startsWith('del-'));
-    this.#kernel.tryApply(this.netns, removals);
-    this.#kernel.apply(this.netns, ops.slice(removals.length));
+    await this.#kernel.tryApply(this.netns, removals);
+    await this.#kernel.apply(this.netns, ops.slice(removals.length));
     this.#peers = next;
   }
 
@@ -104,7 +104,7 @@ export class OverlayDevices {
   async #createVxlans(port: number): Promise<void> {
     const ops = vxlanOps(this.#network, this.netns, port);
     try {
-      this.#kernel.apply(HOST, ops);
+      await this.#kernel.apply(HOST, ops);
     } catch (error) {
       if (!isKernelError(error, 'EEXIST')) throw error;
       await this.#removeStaleVxlans();
@@ -112,7 +112,7 @@ export class OverlayDevices {
         this.netns,
         ops.map(({ name }) => name),
       );
-      this.#kernel.apply(HOST, ops);
+      await this.#kernel.apply(HOST, ops);
     }
   }
 

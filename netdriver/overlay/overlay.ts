@@ -86,14 +86,14 @@ export class Overlay {
   }
 
   /** Makes the devices know what the rows say. */
-  syncPeers(): void {
+  async syncPeers(): Promise<void> {
     if (!this.#identity) return;
     const addresses = new Set([...this.endpoints.values()].map(({ address }) => ipOf(address)));
     const planned = planPeers(this.network, this.#records.peers(this.network.id), {
       nodeId: this.#identity.nodeId,
       addresses,
     });
-    this.devices.setPeers(this.#settled ? planned : unionOf([this.devices.peers, planned]));
+    await this.devices.setPeers(this.#settled ? planned : unionOf([this.devices.peers, planned]));
   }
 
   /** Makes the balancer do what the rows say; the plan is undefined while nothing is to change. */

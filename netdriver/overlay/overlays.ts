@@ -110,7 +110,7 @@ export class Overlays {
         undo.push(() => this.#removeIfUnused(network.id));
         const overlay = await this.#ensure(network);
         undo.push(() => overlay.delete(endpoint.id));
-        overlay.devices.attach(endpoint, target);
+        await overlay.devices.attach(endpoint, target);
         overlay.add(endpoint);
         await this.#syncAttachment(network.id);
       }),
@@ -175,7 +175,7 @@ export class Overlays {
       this.#refreshers.delete(networkId);
       return;
     }
-    overlay.syncPeers();
+    await overlay.syncPeers();
     await overlay.syncBalancer();
     if (overlay.network.ingress && overlay.plan) {
       await this.#components.gate.publish(overlay.plan.ports);
@@ -273,8 +273,8 @@ export class Overlays {
     const endpoint = this.#balancerEndpoint(attachment);
     await undoing(async (undo) => {
       undo.push(() => sandbox.remove());
-      sandbox.create();
-      overlay.devices.attach(endpoint, { netns: sandbox.netns, ifname: BALANCER_DEVICE });
+      await sandbox.create();
+      await overlay.devices.attach(endpoint, { netns: sandbox.netns, ifname: BALANCER_DEVICE });
       if (network.ingress) await this.#components.gate.open(sandbox.netns);
       overlay.balancer = { sandbox, endpoint };
       overlay.add(endpoint);

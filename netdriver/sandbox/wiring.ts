@@ -7,6 +7,7 @@ import type { PortPublisher } from '../bridge/port-publisher.ts';
 import { ipOf, macOf } from '../ipv4.ts';
 import { TableWriter } from '../kernel/table-writer.ts';
 import { HOST, type Kernel, type LinkOp } from '../kernel/types.ts';
+import { KeyedLock } from '../keyed-lock.ts';
 import { ingressAddresses } from '../overlay/overlay.ts';
 import type { Overlays } from '../overlay/overlays.ts';
 import { overlayMtu } from '../overlay/plan.ts';
@@ -56,6 +57,7 @@ interface Components {
 /** Connects sandboxes to networks, inside and outside of their namespaces. */
 export class Wiring {
   readonly #components: Components;
+  readonly #routing = new KeyedLock();
   #ordersMarks = false;
 
   constructor(components: Components) {
@@ -71,7 +73,7 @@ export class Wiring {
     await nextTurn();
     const { kernel } = this.#components;
     kernel.removeNetns(sandbox.netns);
-    kernel.createNetns(sandbox.netns);
+    await kernel.createNetns(sandbox.netns);
     const wanted = Object.entries(sandbox.config.sysctls).filter(([key]) => key.startsWith('net.'));
     try {
       kernel.setSysctls(sandbox.netns, { ...SYSCTLS, ...Object.fromEntries(wanted) });
@@ -98,7 +100,7 @@ export class Wiring {
       sandbox.endpoints.set(network.id, endpoint);
       if (!endpoint.ifname) return endpoint;
       await this.updateWay(sandbox);
-      if (network.ingress) this.#prepareIngress(sandbox, endpoint);
+      if (network.ingress) await this.#prepareIngress(sandbox, endpoint);
       await this.#startResolver(sandbox);
       await this.#writeRules(sandbox);
       return endpoint;
@@ -110,7 +112,7 @@ export class Wiring {
     sandbox.endpoints.delete(network.id);
     if (!endpoint.ifname) return;
     if (network.ingress) {
-      this.syncClientRoutes(sandbox, endpoint, new Set());
+      await this.syncClientRoutes(sandbox, endpoint, new Set());
       await this.#writeRules(sandbox);
     }
     await this.#components.kernel.deleteLinks(sandbox.netns, [endpoint.ifname]);
@@ -134,7 +136,7 @@ export class Wiring {
     await this.#components.ports.release(sandbox.id);
     const devices = [...endpoints.map(({ ifname }) => ifname), sandbox.way?.ifname ?? ''];
     if (sandbox.netns !== HOST) {
-      kernel.tryApply(
+      await kernel.tryApply(
         sandbox.netns,
         devices.filter(Boolean).map((name) => ({ op: 'set-link', name, up: false })),
       );
@@ -186,7 +188,7 @@ export class Wiring {
     const next = wantedWay(sandbox);
     const old = sandbox.way;
     if (next === 'gateway' && old && !old.networkId) {
-      kernel.apply(sandbox.netns, [defaultRoute(sandbox, old)]);
+      await kernel.apply(sandbox.netns, [defaultRoute(sandbox, old)]);
       await ports.publish(sandbox.id, old.ip);
       return;
     }
@@ -200,7 +202,7 @@ export class Wiring {
       const { gateway: via, address } = endpoint;
       sandbox.way = { networkId: undefined, ifname, ip: ipOf(address), gateway: via };
     }
-    if (sandbox.way) kernel.apply(sandbox.netns, [defaultRoute(sandbox, sandbox.way)]);
+    if (sandbox.way) await kernel.apply(sandbox.netns, [defaultRoute(sandbox, sandbox.way)]);
     await ports.publish(sandbox.id, sandbox.way?.ip ?? '');
     if (old && !old.networkId) await gateway.detach(sandbox.id);
   }
@@ -210,14 +212,17 @@ export class Wiring {
     sandbox: Sandbox,
     ingress: SandboxEndpoint,
     addresses: ReadonlySet<string>,
-  ): void {
-    const ops = clientRouteOps(sandbox.clientRoutes, addresses, {
-      ifname: ingress.ifname,
-      ordered: this.#ordersMarks,
+  ): Promise<void> {
+    const { kernel } = this.#components;
+    return this.#routing.run(sandbox.id, async () => {
+      const ops = clientRouteOps(sandbox.clientRoutes, addresses, {
+        ifname: ingress.ifname,
+        ordered: this.#ordersMarks,
+      });
+      await kernel.tryApply(sandbox.netns, ops.removals);
+      await kernel.apply(sandbox.netns, ops.additions);
+      sandbox.clientRoutes = addresses;
     });
-    this.#components.kernel.tryApply(sandbox.netns, ops.removals);
-    this.#components.kernel.apply(sandbox.netns, ops.additions);
-    sandbox.clientRoutes = addresses;
   }
 
   /** The ingress endpoints to have routes to, from the rows of the ingress network. */
@@ -252,9 +257,9 @@ export class Wiring {
   }
 
   #freeIfname(sandbox: Sandbox): string {
-    const taken = new Set(this.#components.kernel.links(sandbox.netns).map(({ name }) => name));
     for (let index = 0; ; index++) {
-      if (!taken.has(`eth${index}`)) return `eth${index}`;
+      const name = `eth${index}`;
+      if (!this.#components.kernel.hasLink(sandbox.netns, name)) return name;
     }
   }
 
@@ -265,12 +270,13 @@ export class Wiring {
       : overlays.detach(config.network.id, config.endpointId);
   }
 
-  #prepareIngress(sandbox: Sandbox, endpoint: SandboxEndpoint): void {
+  async #prepareIngress(sandbox: Sandbox, endpoint: SandboxEndpoint): Promise<void> {
     this.#components.kernel.setSysctls(sandbox.netns, {
       ...INGRESS_SYSCTLS,
       [`net.ipv4.conf.${endpoint.ifname}.rp_filter`]: '0',
     });
-    this.syncClientRoutes(sandbox, endpoint, this.ingressEndpoints(endpoint.config.network.id));
+    const addresses = this.ingressEndpoints(endpoint.config.network.id);
+    await this.syncClientRoutes(sandbox, endpoint, addresses);
   }
 
   async #startResolver(sandbox: Sandbox): Promise<void> {

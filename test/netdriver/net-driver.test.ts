@@ -150,7 +150,7 @@ describe('the driver of a node', () => {
     await disabling;
   });
 
-  test('the time to follow grows slowly and has an end', () => {
+  test('the time to follow grows slowly and has an end', async () => {
     assert.equal(spreadTime(1), 0);
     assert.equal(spreadTime(2), 500);
     assert.equal(spreadTime(30), 1300);
@@ -188,8 +188,8 @@ describe('the driver of a node', () => {
 
   test('a device with the same VNI that somebody left behind gives way', async () => {
     const node = await newNode();
-    node.kernel.createNetns('1-oldoldoldo');
-    node.kernel.apply('', [
+    await node.kernel.createNetns('1-oldoldoldo');
+    await node.kernel.apply('', [
       { op: 'add-vxlan', name: 'vxlan0', netns: '1-oldoldoldo', vni: 4097, port: 4789, mtu: 1450 },
     ]);
     const config = sandboxConfig('tool');

@@ -44,23 +44,26 @@ export class NetlinkSocket {
     syscall('setsockopt', this.#fd, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length);
   }
 
-  /** Sends and waits for the acknowledgement; throws a KernelError that says `what` was refused. */
-  request(request: NetlinkRequest, what: string): void {
-    const seq = this.#send({ ...request, flags: request.flags | NLM_F_ACK });
-    this.#awaitAck(seq, what);
-  }
-
-  /** Like `request`, with the work of the kernel done on another thread. */
-  async requestAsync(request: NetlinkRequest, what: string): Promise<void> {
+  /**
+   * The kernel does the work while the message is sent, on another thread. Rejects with a
+   * KernelError that says `what` was refused.
+   */
+  async request(request: NetlinkRequest, what: string): Promise<void> {
     const seq = ++this.#seq;
     const message = encodeMessage({ ...request, flags: request.flags | NLM_F_ACK }, seq);
     await syscallAsync('send', this.#fd, message, message.length, 0);
-    this.#awaitAck(seq, what);
+    for (const reply of this.#replies(seq)) {
+      if (reply.type !== NLMSG_ERROR) continue;
+      check(reply, what);
+      return;
+    }
   }
 
   /** The bodies of all replies to a dump request. */
   dump(request: NetlinkRequest, what: string): Buffer[] {
-    const seq = this.#send(request);
+    const seq = ++this.#seq;
+    const message = encodeMessage(request, seq);
+    syscall('send', this.#fd, message, message.length, 0);
     const bodies: Buffer[] = [];
     for (const reply of this.#replies(seq)) {
       if (reply.type === NLMSG_DONE) break;
@@ -72,21 +75,6 @@ export class NetlinkSocket {
 
   close(): void {
     closeSync(this.#fd);
-  }
-
-  #awaitAck(seq: number, what: string): void {
-    for (const reply of this.#replies(seq)) {
-      if (reply.type !== NLMSG_ERROR) continue;
-      check(reply, what);
-      return;
-    }
-  }
-
-  #send(request: NetlinkRequest): number {
-    const seq = ++this.#seq;
-    const message = encodeMessage(request, seq);
-    syscall('send', this.#fd, message, message.length, 0);
-    return seq;
   }
 
   *#replies(seq: number): Generator<NetlinkReply> {

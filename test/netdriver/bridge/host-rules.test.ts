@@ -14,7 +14,7 @@ const port = {
 } as const;
 
 describe('the rules of the host', () => {
-  test('ports are elements of maps, by address when they have one', () => {
+  test('ports are elements of maps, by address when they have one', async () => {
     const { maps } = hostRuleset({
       bridges: [bridge],
       ports: [port, { ...port, hostIp: '192.0.2.1', hostPort: 81 }],
@@ -26,7 +26,7 @@ describe('the rules of the host', () => {
     assert.deepEqual(maps['bridges']?.elements, { '"swarm0"': '' });
   });
 
-  test('an internal bridge is neither left nor masked', () => {
+  test('an internal bridge is neither left nor masked', async () => {
     const { chains } = hostRuleset({ bridges: [{ ...bridge, internal: true }], ports: [] });
     assert.deepEqual(chains['postrouting']?.rules, []);
     assert.ok(chains['forward']?.rules.includes('iifname "swarm0" oifname != "swarm0" drop'));
@@ -70,7 +70,7 @@ describe('the rules of the host', () => {
   test('br_netfilter is switched off only where no other bridge may need it', async () => {
     const kernel = new FakeKernel();
     const key = 'net.bridge.bridge-nf-call-iptables';
-    kernel.apply('', [
+    await kernel.apply('', [
       { op: 'add-bridge', name: 'docker0' },
       { op: 'add-bridge', name: 'swarm0' },
     ]);

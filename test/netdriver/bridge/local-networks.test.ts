@@ -47,7 +47,7 @@ describe('local networks', () => {
 
   test('subnets are chosen around the routes of the host', async () => {
     const kernel = new FakeKernel();
-    kernel.apply('', [
+    await kernel.apply('', [
       { op: 'set-route', to: '172.17.0.0/16', dev: 'docker0' },
       { op: 'set-route', to: '172.18.4.0/24', dev: 'eth0' },
       { op: 'set-route', to: '0.0.0.0/0', via: '192.0.2.1' },
@@ -66,7 +66,7 @@ describe('local networks', () => {
     const { networks, path } = await networksOn(kernel);
     const bridge = networks.find('bridge');
     assert.ok(bridge);
-    kernel.apply('', [{ op: 'set-route', to: '172.17.3.0/24', dev: 'tun0' }]);
+    await kernel.apply('', [{ op: 'set-route', to: '172.17.3.0/24', dev: 'tun0' }]);
     const file = new StateFile<LocalNetworksFile>(path);
     const components = { kernel, clock: new VirtualClock(), random: seededRandom(1), file };
     const held = new LocalNetworks(components);
@@ -80,7 +80,7 @@ describe('local networks', () => {
   test('own bridges are no reason to avoid a subnet', async () => {
     const kernel = new FakeKernel();
     const { path } = await networksOn(kernel);
-    kernel.apply('', [{ op: 'set-route', to: '172.17.0.0/16', dev: 'swarm0' }]);
+    await kernel.apply('', [{ op: 'set-route', to: '172.17.0.0/16', dev: 'swarm0' }]);
     const { networks } = await networksOn(kernel, path);
     assert.equal(networks.find('bridge')?.subnets[0]?.subnet, '172.17.0.0/16');
   });

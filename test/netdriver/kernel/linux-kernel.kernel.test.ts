@@ -11,20 +11,20 @@ describe('the kernel adapter', { skip: !isRoot }, () => {
   let kernel: LinuxKernel;
   const failsWith = (code: string) => (error: unknown) => isKernelError(error, code);
 
-  before(() => {
+  before(async () => {
     const outer = new LinuxKernel({ directory });
-    outer.createNetns('host');
+    await outer.createNetns('host');
     kernel = new LinuxKernel({ directory, host: outer.netnsPath('host') });
-    for (const name of ['a', 'b']) kernel.createNetns(name);
+    for (const name of ['a', 'b']) await kernel.createNetns(name);
   });
   after(() => {
     for (const name of kernel.netnsNames()) kernel.removeNetns(name);
     rmSync(directory, { recursive: true });
   });
 
-  test('namespaces are made once and removed as often as one likes', () => {
-    kernel.createNetns('c');
-    assert.throws(() => kernel.createNetns('c'), failsWith('EEXIST'));
+  test('namespaces are made once and removed as often as one likes', async () => {
+    await kernel.createNetns('c');
+    await assert.rejects(kernel.createNetns('c'), failsWith('EEXIST'));
     assert.deepEqual([...kernel.netnsNames()].sort(), ['a', 'b', 'c', 'host']);
     assert.equal(kernel.links('c')[0]?.up, true);
     kernel.removeNetns('c');
@@ -35,8 +35,8 @@ describe('the kernel adapter', { skip: !isRoot }, () => {
     assert.ok(!kernel.netnsNames().includes('empty'));
   });
 
-  test('devices, addresses and routes read back as they were asked for', () => {
-    kernel.apply('a', [
+  test('devices, addresses and routes read back as they were asked for', async () => {
+    await kernel.apply('a', [
       { op: 'add-bridge', name: 'br0', mac: '02:42:0a:00:01:01' },
       { op: 'add-address', dev: 'br0', address: '10.0.1.1/24' },
       {
@@ -47,7 +47,7 @@ describe('the kernel adapter', { skip: !isRoot }, () => {
         peer: { name: 'eth0', netns: 'b', mac: '02:42:0a:00:01:03' },
       },
     ]);
-    kernel.apply('a', [
+    await kernel.apply('a', [
       {
         op: 'add-veth',
         name: 'vethfixed',
@@ -57,7 +57,7 @@ describe('the kernel adapter', { skip: !isRoot }, () => {
         peer: { name: 'eth1', netns: 'b', mac: '02:42:0a:00:01:04' },
       },
     ]);
-    kernel.apply('b', [
+    await kernel.apply('b', [
       { op: 'set-link', name: 'eth0', up: true },
       { op: 'add-address', dev: 'eth0', address: '10.0.1.3/24' },
       { op: 'set-route', to: '0.0.0.0/0', via: '10.0.1.1' },
@@ -83,10 +83,10 @@ describe('the kernel adapter', { skip: !isRoot }, () => {
     assert.deepEqual(kernel.rules('b'), [{ mark: 7, table: 0x0a000002, priority: 1000 }]);
   });
 
-  test('a VXLAN device appears in one namespace and keeps its socket in another', () => {
+  test('a VXLAN device appears in one namespace and keeps its socket in another', async () => {
     const vxlan = { op: 'add-vxlan', netns: 'a', vni: 4097, port: 4789, mtu: 1450 } as const;
-    kernel.apply('', [{ ...vxlan, name: 'vxlan0' }]);
-    kernel.apply('a', [
+    await kernel.apply('', [{ ...vxlan, name: 'vxlan0' }]);
+    await kernel.apply('a', [
       { op: 'set-link', name: 'vxlan0', master: 'br0', up: true },
       { op: 'set-neighbour', dev: 'vxlan0', ip: '10.0.1.9', mac: '02:42:0a:00:01:09' },
       { op: 'set-fdb', dev: 'vxlan0', mac: '02:42:0a:00:01:09', vtep: '192.168.1.1' },
@@ -97,8 +97,8 @@ describe('the kernel adapter', { skip: !isRoot }, () => {
       neighbours: [{ ip: '10.0.1.9', mac: '02:42:0a:00:01:09' }],
       fdb: [{ mac: '02:42:0a:00:01:09', vtep: '192.168.1.2' }],
     });
-    assert.throws(() => kernel.apply('', [{ ...vxlan, name: 'again' }]), failsWith('EEXIST'));
-    kernel.tryApply('a', [
+    await assert.rejects(kernel.apply('', [{ ...vxlan, name: 'again' }]), failsWith('EEXIST'));
+    await kernel.tryApply('a', [
       { op: 'del-fdb', dev: 'vxlan0', mac: '02:42:0a:00:01:09', vtep: '192.168.1.2' },
       { op: 'del-neighbour', dev: 'vxlan0', ip: '10.0.1.9' },
       { op: 'del-neighbour', dev: 'vxlan0', ip: '10.0.1.9' },
@@ -106,16 +106,16 @@ describe('the kernel adapter', { skip: !isRoot }, () => {
     assert.deepEqual(kernel.peerEntries('a', 'vxlan0'), { neighbours: [], fdb: [] });
   });
 
-  test('what the kernel refuses is said with the operation', () => {
+  test('what the kernel refuses is said with the operation', async () => {
     const op = { op: 'add-address', dev: 'nope', address: '10.0.0.1/24' } as const;
-    assert.throws(() => kernel.apply('a', [op]), /there is no device nope/);
+    await assert.rejects(kernel.apply('a', [op]), /there is no device nope/);
     const twice = { op: 'add-bridge', name: 'br0' } as const;
-    assert.throws(
-      () => kernel.apply('a', [twice]),
+    await assert.rejects(
+      kernel.apply('a', [twice]),
       /^KernelError: add-bridge name br0 in a: EEXIST/,
     );
-    kernel.tryApply('gone', [op]);
-    kernel.tryApply('a', [op]);
+    await kernel.tryApply('gone', [op]);
+    await kernel.tryApply('a', [op]);
   });
 
   test('deleted devices are gone when the promise says so, and nobody misses the others', async () => {
@@ -124,7 +124,7 @@ describe('the kernel adapter', { skip: !isRoot }, () => {
     assert.ok(!kernel.links('a').some((link) => link.name === 'vxlan0'));
   });
 
-  test('settings go to the namespace; unknown ones are skipped', () => {
+  test('settings go to the namespace; unknown ones are skipped', async () => {
     kernel.setSysctls('b', {
       'net.ipv4.ip_forward': '1',
       'net/ipv4/conf/eth0/rp_filter': '2',
@@ -135,7 +135,7 @@ describe('the kernel adapter', { skip: !isRoot }, () => {
     assert.equal(kernel.sysctl('a', 'net.ipv4.ip_forward'), '0');
   });
 
-  test('a reserved port is taken, by name, until it is released', () => {
+  test('a reserved port is taken, by name, until it is released', async () => {
     const first = kernel.reservePort('b', 'tcp', '', 8080);
     assert.throws(() => kernel.reservePort('b', 'tcp', '', 8080), failsWith('EADDRINUSE'));
     assert.match(kernel.portOwner('b', 'tcp', 8080) ?? '', new RegExp(`\\(pid ${process.pid}\\)$`));

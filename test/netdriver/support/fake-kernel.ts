@@ -54,7 +54,7 @@ export class FakeKernel implements Kernel {
     return [...this.namespaces.keys()].filter((name) => name !== HOST);
   }
 
-  createNetns(name: Netns): void {
+  async createNetns(name: Netns): Promise<void> {
     this.#step('createNetns');
     if (this.namespaces.has(name)) throw new KernelError('EEXIST', name);
     this.namespaces.set(name, new FakeNamespace());
@@ -66,14 +66,14 @@ export class FakeKernel implements Kernel {
     this.namespaces.delete(name);
   }
 
-  apply(netns: Netns, ops: readonly LinkOp[]): void {
+  async apply(netns: Netns, ops: readonly LinkOp[]): Promise<void> {
     for (const op of ops) {
       this.#step(op.op);
       this.#apply(netns, op);
     }
   }
 
-  tryApply(netns: Netns, ops: readonly LinkOp[]): void {
+  async tryApply(netns: Netns, ops: readonly LinkOp[]): Promise<void> {
     for (const op of ops) {
       try {
         this.#apply(netns, op);
@@ -85,6 +85,10 @@ export class FakeKernel implements Kernel {
 
   async deleteLinks(netns: Netns, names: readonly string[]): Promise<void> {
     for (const name of names) this.#deleteLink(netns, name);
+  }
+
+  hasLink(netns: Netns, name: string): boolean {
+    return this.#get(netns).links.has(name);
   }
 
   links(netns: Netns): readonly Link[] {

@@ -32,7 +32,7 @@ export interface TestHost {
 export class Laboratory {
   readonly hosts: TestHost[] = [];
   readonly bus = new GossipBus();
-  readonly client: LinuxKernel;
+  client!: LinuxKernel;
   readonly clientIp = `${UNDERLAY}.200`;
   readonly #prefix = `nd${process.pid}x${laboratories++}`;
   readonly #folder = mkdtempSync(`${tmpdir()}/netdriver-`);
@@ -41,14 +41,17 @@ export class Laboratory {
   /** The daemon's timers do not keep a process alive; a test that waits for them must. */
   readonly #keepAlive = setInterval(() => {}, 60_000);
 
+  readonly #count: number;
+
   constructor(count: number) {
-    this.#create('net');
-    this.#outer.apply(this.#name('net'), [{ op: 'add-bridge', name: 'br' }]);
-    for (let index = 1; index <= count; index++) this.hosts.push(this.#addHost(index));
-    this.client = this.#addNamespace('client', this.clientIp);
+    this.#count = count;
   }
 
   async start(): Promise<void> {
+    await this.#create('net');
+    await this.#outer.apply(this.#name('net'), [{ op: 'add-bridge', name: 'br' }]);
+    for (let index = 1; index <= this.#count; index++) this.hosts.push(await this.#addHost(index));
+    this.client = await this.#addNamespace('client', this.clientIp);
     for (const host of this.hosts) {
       await host.driver.start([]);
       await host.driver.joinSwarm(host.identity);
@@ -65,9 +68,9 @@ export class Laboratory {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #addHost(index: number): TestHost {
+  async #addHost(index: number): Promise<TestHost> {
     const ip = `${UNDERLAY}.${index}`;
-    const kernel = this.#addNamespace(`h${index}`, ip);
+    const kernel = await this.#addNamespace(`h${index}`, ip);
     const stateDir = `${this.#folder}/h${index}-state`;
     const resolvConf = `${this.#folder}/resolv.conf`;
     writeFileSync(resolvConf, `nameserver ${this.clientIp}\nsearch example.test\n`);
@@ -93,10 +96,10 @@ export class Laboratory {
     return { index, ip, kernel, identity, driver: renew(), renew };
   }
 
-  #addNamespace(label: string, ip: string): LinuxKernel {
-    this.#create(label);
+  async #addNamespace(label: string, ip: string): Promise<LinuxKernel> {
+    await this.#create(label);
     const [net, own] = [this.#name('net'), this.#name(label)];
-    this.#outer.apply(net, [
+    await this.#outer.apply(net, [
       {
         op: 'add-veth',
         name: label,
@@ -105,7 +108,7 @@ export class Laboratory {
         peer: { name: 'up0', netns: own, mac: `02:00:00:00:00:${hex(Number(ip.split('.')[3]))}` },
       },
     ]);
-    this.#outer.apply(own, [
+    await this.#outer.apply(own, [
       { op: 'set-link', name: 'up0', up: true },
       { op: 'add-address', dev: 'up0', address: `${ip}/24` },
     ]);
@@ -114,9 +117,9 @@ export class Laboratory {
     return new LinuxKernel({ directory, host: this.#outer.netnsPath(own) });
   }
 
-  #create(label: string): void {
+  async #create(label: string): Promise<void> {
     const name = this.#name(label);
-    this.#outer.createNetns(name);
+    await this.#outer.createNetns(name);
     this.#names.push(name);
     this.#outer.setSysctls(name, { 'net.ipv6.conf.default.disable_ipv6': '1' });
   }

@@ -16,6 +16,8 @@ export async function greet(
 ): Promise<Server> {
   const { fd } = kernel.openSocket(netns, { protocol: 'tcp', address: '0.0.0.0', port });
   const server = createServer((socket) => {
+    // Its namespace may go before the client has said goodbye.
+    socket.unref();
     socket.on('error', () => {});
     socket.end(`${name} ${socket.remoteAddress}`);
   });
@@ -67,6 +69,7 @@ export async function swallow(
   const { fd } = kernel.openSocket(netns, { protocol: 'tcp', address: '0.0.0.0', port });
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     let received = 0;
+    socket.unref();
     socket.on('data', (data) => {
       received += data.length;
     });
