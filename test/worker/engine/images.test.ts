@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { ProgressMessage } from '../../../worker/engine/types.ts';
@@ -145,6 +147,61 @@ describe('images', { skip }, () => {
     const found = await engine.images.distribution(name);
     assert.equal(found.digest, digest);
     assert.equal(found.platforms[0]!.os, 'linux');
+  });
+
+  it('goes on with a download where it broke off', async () => {
+    const { engine } = lab;
+    await publish(registry, 'team/broken', { marker: randomBytes(4).toString('hex') });
+    const ranges: string[] = [];
+    let broken = false;
+    const proxy = createServer(async (request, response) => {
+      const { accept = '', range } = request.headers;
+      if (range) ranges.push(range);
+      const upstream = await fetch(`http://${registry.host}${request.url}`, {
+        headers: { accept, ...(range ? { range } : {}) },
+      });
+      const body = Buffer.from(await upstream.arrayBuffer());
+      const type = upstream.headers.get('content-type') ?? '';
+      response.writeHead(upstream.status, { 'content-type': type, 'content-length': body.length });
+      if (broken || body.length < 500_000) return response.end(body);
+      broken = true;
+      response.write(body.subarray(0, 300_000), () => response.destroy());
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const { port } = proxy.address() as AddressInfo;
+    try {
+      const name = `127.0.0.1:${port}/team/broken`;
+      const messages: ProgressMessage[] = [];
+      await engine.images.pull(name, { progress: (message) => messages.push(message) });
+      assert.ok(messages.some(({ status }) => status === 'Retrying in 1 seconds'));
+      assert.match(ranges[0] ?? '', /^bytes=[1-9]\d*-$/);
+      assert.equal((await run(name)).length, 8);
+    } finally {
+      proxy.closeAllConnections();
+      proxy.close();
+    }
+  });
+
+  it('shows its credentials to a private registry', async () => {
+    const { engine } = lab;
+    const closed = await RegistryServer.open({
+      // "secret", as htpasswd -B writes it.
+      htpasswd: 'me:$2b$04$yKGQJJHYCOMEoEidKxN0Nej8i20p9Q4ZhmFgZME1HleAGmFG91R7O',
+    });
+    try {
+      const authorization = `Basic ${Buffer.from('me:secret').toString('base64')}`;
+      await publish(closed, 'team/private', { authorization });
+      const name = `${closed.host}/team/private`;
+      await assert.rejects(engine.images.pull(name, {}), /no basic auth credentials/);
+      await assert.rejects(
+        engine.images.pull(name, { auth: { username: 'me', password: 'wrong' } }),
+        /pull access denied for/,
+      );
+      await engine.images.pull(name, { auth: { username: 'me', password: 'secret' } });
+      assert.equal(await run(name), 'hello');
+    } finally {
+      await closed.close();
+    }
   });
 
   it('says what is wrong when there is nothing to pull', async () => {

@@ -188,19 +188,25 @@ class Writer {
   }
 }
 
+/** What came before a failure is passed on too, for a later attempt to go on from. */
 async function* inChunks(source: Bytes): AsyncGenerator<Buffer> {
   let pending: Uint8Array[] = [];
   let size = 0;
-  for await (const piece of source) {
-    for (let at = 0; at < piece.length; at += CHUNK_BYTES) {
-      const part = piece.subarray(at, at + CHUNK_BYTES);
-      pending.push(part);
-      size += part.length;
-      if (size < CHUNK_BYTES) continue;
-      yield Buffer.concat(pending);
-      pending = [];
-      size = 0;
+  try {
+    for await (const piece of source) {
+      for (let at = 0; at < piece.length; at += CHUNK_BYTES) {
+        const part = piece.subarray(at, at + CHUNK_BYTES);
+        pending.push(part);
+        size += part.length;
+        if (size < CHUNK_BYTES) continue;
+        yield Buffer.concat(pending);
+        pending = [];
+        size = 0;
+      }
     }
+  } catch (error) {
+    if (size > 0) yield Buffer.concat(pending);
+    throw error;
   }
   if (size > 0) yield Buffer.concat(pending);
 }
