@@ -10,10 +10,11 @@ import { ContainerEntry } from './container.ts';
 import type { EngineDatabase } from './database.ts';
 import type { ExitHandler } from './exit-handler.ts';
 import type { HealthChecks } from './health.ts';
-import { isActive } from './record.ts';
+import { isActive, volumesOf } from './record.ts';
 import { shouldStartAtBoot } from './restart-policy.ts';
 import type { Starter } from './starter.ts';
 import type { ContainerTable } from './table.ts';
+import type { Volumes } from './volumes.ts';
 
 /** What Docker reports for a process whose end nobody saw. */
 const LOST_EXIT_CODE = 255;
@@ -28,6 +29,7 @@ export interface AdoptionComponents {
   readonly starter: Starter;
   readonly exits: ExitHandler;
   readonly health: HealthChecks;
+  readonly volumes: Volumes;
 }
 
 export interface AdoptionInit {
@@ -79,7 +81,8 @@ async function resume(
   task: TaskInfo,
   spec: OciSpec,
 ): Promise<void> {
-  const { exits, health, starter, table } = components;
+  const { exits, health, starter, table, volumes } = components;
+  await volumes.acquire(volumesOf(entry.record), entry.id);
   const io = starter.io(entry.record);
   const log = starter.openLog(entry.record);
   starter.connect(entry, io, log, { fresh: false });

@@ -5,6 +5,7 @@ import { SwarmError } from '../../common/errors.ts';
 import { newHexId } from '../../common/ids.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
+import type { Mount } from '../../proto/gen/containerd/types.ts';
 import { parsePlatform, platformText } from '../runtime/image/platform.ts';
 import { noSuchImage, type StoredImage } from '../runtime/image/store.ts';
 import { chainIds } from '../runtime/image/unpack.ts';
@@ -17,7 +18,7 @@ import { copyImageContent, makeMountPoints } from './mount-points.ts';
 import { inheritedMounts, type MountRequest, mountRequests } from './mounts.ts';
 import { checkName, generateName } from './names.ts';
 import { requestedNetworks, sandboxMode } from './network-plan.ts';
-import { type ContainerRecord, newState } from './record.ts';
+import { type ContainerRecord, type MountPoint, newState } from './record.ts';
 import type { ContainerTable } from './table.ts';
 import type { ContainerCreateBody, EngineApi, HostConfig } from './types.ts';
 import { UndoStack } from './undo.ts';
@@ -115,7 +116,7 @@ export class Creator {
       labels: this.#labels,
     });
     const mounts = await makeMountPoints(requests, volumes, undo);
-    await copyImageContent(requests, mounts, { rootfs, volumes, mountDir: join(dir, 'mount') });
+    await this.#fillVolumes(id, requests, mounts, rootfs);
     undo.push(() => files.remove(id));
     const injected = await files.write(id, task?.files ?? []);
     return {
@@ -137,6 +138,24 @@ export class Creator {
       stoppedByUser: false,
       attachments: [],
     };
+  }
+
+  /** With the volumes mounted meanwhile, should they be mounts. */
+  async #fillVolumes(
+    id: string,
+    requests: readonly MountRequest[],
+    mounts: readonly MountPoint[],
+    rootfs: readonly Mount[],
+  ): Promise<void> {
+    const { volumes } = this.#parts;
+    const names = mounts.flatMap(({ name, type }) => (type === 'volume' ? [name] : []));
+    await volumes.acquire(names, id);
+    try {
+      const mountDir = join(this.#dir, id, 'mount');
+      await copyImageContent(requests, mounts, { rootfs, volumes, mountDir });
+    } finally {
+      await volumes.release(names, id);
+    }
   }
 
   #inherited({ VolumesFrom }: HostConfig): MountRequest[] {

@@ -110,12 +110,12 @@ export class Engine implements EngineApi {
     const files = new InjectedFiles({ secretsDir: join(init.runDir, 'secrets'), containersDir });
     const sandboxes = new Sandboxes(components, { dir: containersDir });
     const starter = new Starter(
-      { ...base, sandboxes },
+      { ...base, sandboxes, volumes },
       { containersDir, ioDir, cgroupParent: init.cgroupParent ?? '/swarm', labels: this.#labels },
     );
     const execs = new Execs(base, { ioDir });
     const health = new HealthChecks({ ...base, execs, netdriver });
-    const exits = new ExitHandler({ ...base, sandboxes, health });
+    const exits = new ExitHandler({ ...base, sandboxes, volumes, health });
     const lifecycle = new Lifecycle(
       { ...base, starter, sandboxes, exits, health, volumes, files },
       { containersDir, ioDir },
@@ -162,6 +162,7 @@ export class Engine implements EngineApi {
         starter: this.#starter,
         exits: this.#exits,
         health: this.#health,
+        volumes: this.volumes,
       },
       { containersDir: this.#dirs.containers, ioDir: this.#dirs.io, labels: this.#labels },
     );

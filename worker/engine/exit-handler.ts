@@ -9,10 +9,12 @@ import type { ProcessExit } from '../runtime/task.ts';
 import type { ContainerEntry, Run } from './container.ts';
 import type { EventBus } from './events.ts';
 import type { HealthChecks } from './health.ts';
+import { volumesOf } from './record.ts';
 import { restartDelay, shouldRestart } from './restart-policy.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import { StdinGate } from './stdin-gate.ts';
 import type { ContainerTable } from './table.ts';
+import type { Volumes } from './volumes.ts';
 
 /** What Docker reports for a process whose end nobody saw. */
 const LOST_EXIT_CODE = 255;
@@ -27,6 +29,7 @@ export interface ExitHandlerComponents {
   readonly runtime: Runtime;
   readonly table: ContainerTable;
   readonly sandboxes: Sandboxes;
+  readonly volumes: Volumes;
   readonly health: HealthChecks;
   readonly events: EventBus;
 }
@@ -153,10 +156,14 @@ export class ExitHandler {
   }
 
   async #release(entry: ContainerEntry): Promise<void> {
-    try {
-      await this.#parts.sandboxes.close(entry.record);
-    } catch (error) {
-      this.#parts.logger.error({ err: error, id: entry.id }, 'removing a sandbox failed');
+    const { logger, sandboxes, volumes } = this.#parts;
+    const results = await Promise.allSettled([
+      sandboxes.close(entry.record),
+      volumes.release(volumesOf(entry.record), entry.id),
+    ]);
+    for (const result of results) {
+      if (result.status === 'fulfilled') continue;
+      logger.error({ err: result.reason, id: entry.id }, 'releasing what a container had failed');
     }
   }
 

@@ -74,3 +74,7 @@ export const newState: ContainerState = {
 /** Its process exists. */
 export const isActive = ({ state }: ContainerRecord): boolean =>
   state.status === 'running' || state.status === 'paused';
+
+/** The names of the volumes that it mounts. */
+export const volumesOf = ({ mounts }: ContainerRecord): string[] =>
+  mounts.flatMap(({ name, type }) => (type === 'volume' ? [name] : []));

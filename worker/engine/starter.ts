@@ -11,16 +11,18 @@ import type { OciSpec } from '../runtime/oci/types.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { ContainerEntry } from './container.ts';
 import { logSettings } from './logging.ts';
-import type { ContainerRecord } from './record.ts';
+import { type ContainerRecord, volumesOf } from './record.ts';
 import type { OpenSandbox, Sandboxes } from './sandboxes.ts';
 import { specInput } from './spec-input.ts';
 import { UndoStack } from './undo.ts';
+import type { Volumes } from './volumes.ts';
 
 export interface StarterComponents {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly runtime: Runtime;
   readonly sandboxes: Sandboxes;
+  readonly volumes: Volumes;
 }
 
 export interface StarterInit {
@@ -60,7 +62,7 @@ export class Starter {
   /** Undoes everything when it fails, and says why in Docker's words. */
   async start(entry: ContainerEntry): Promise<Started> {
     const { record } = entry;
-    const { runtime, logger, sandboxes } = this.#parts;
+    const { runtime, logger, sandboxes, volumes } = this.#parts;
     const undo = new UndoStack({ logger });
     try {
       const [sandbox, rootfs] = await bothOrNeither(
@@ -69,6 +71,8 @@ export class Starter {
         (opened) => sandboxes.close({ ...record, attachments: opened.attachments }),
       );
       undo.push(() => sandboxes.close({ ...record, attachments: sandbox.attachments }));
+      undo.push(() => volumes.release(volumesOf(record), record.id));
+      await volumes.acquire(volumesOf(record), record.id);
       const input = await specInput(record, {
         rootfs,
         hostname: sandboxes.hostnameOf(record),

@@ -1,13 +1,15 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import { SwarmError } from '../../common/errors.ts';
+import { errorMessage, SwarmError } from '../../common/errors.ts';
 import { newHexId } from '../../common/ids.ts';
 import type { Random } from '../../common/random.ts';
 import type { EngineDatabase } from './database.ts';
 import { diskUsage } from './disk-usage.ts';
 import type { EventBus } from './events.ts';
+import { Mutex } from './mutex.ts';
 import type { VolumeInfo, VolumesApi } from './types.ts';
+import { isMounted, mountVolume, unmountVolume, volumeMount } from './volume-mount.ts';
 
 const VALID_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 /** Set on volumes that were made without a name; prune removes only these unless told otherwise. */
@@ -22,11 +24,13 @@ export interface VolumesComponents {
   readonly users: (name: string) => readonly string[];
 }
 
-/** The local driver: a directory for each volume. */
+/** The local driver: a directory for each volume, or what its options say is mounted there. */
 export class Volumes implements VolumesApi {
   readonly #components: VolumesComponents;
   readonly #dir: string;
   readonly #volumes = new Map<string, VolumeInfo>();
+  readonly #mountedBy = new Map<string, Set<string>>();
+  readonly #mounting = new Mutex();
 
   constructor(components: VolumesComponents, init: { dir: string }) {
     this.#components = components;
@@ -81,7 +85,7 @@ export class Volumes implements VolumesApi {
 
   async remove(name: string, force: boolean): Promise<void> {
     if (force && !this.#volumes.has(name)) return;
-    const { driver } = this.inspect(name);
+    const { driver, mountpoint } = this.inspect(name);
     const users = this.#components.users(name);
     if (users.length > 0) {
       const message = `remove ${name}: volume is in use - [${users.join(', ')}]`;
@@ -89,6 +93,8 @@ export class Volumes implements VolumesApi {
     }
     this.#volumes.delete(name);
     await this.#components.database.deleteVolume(name);
+    // Else what is removed would be what is mounted there.
+    unmountVolume(mountpoint);
     await rm(join(this.#dir, name), { recursive: true, force: true });
     this.#components.events.emit('volume', 'destroy', name, { driver });
   }
@@ -104,6 +110,51 @@ export class Volumes implements VolumesApi {
       deleted.push(name);
     }
     return { deleted, reclaimed };
+  }
+
+  /**
+   * A container is about to use the volumes: those that are mounts get mounted with their first
+   * user. Takes back what it did when one fails.
+   */
+  async acquire(names: readonly string[], user: string): Promise<void> {
+    const taken: string[] = [];
+    try {
+      for (const name of names) {
+        await this.#mounting.run(() => this.#mount(this.inspect(name), user));
+        taken.push(name);
+      }
+    } catch (error) {
+      await this.release(taken, user);
+      throw error;
+    }
+  }
+
+  /** Its last user unmounts a volume. Idempotent. */
+  async release(names: readonly string[], user: string): Promise<void> {
+    for (const name of names) {
+      await this.#mounting.run(async () => {
+        const users = this.#mountedBy.get(name);
+        if (!users?.delete(user) || users.size > 0) return;
+        this.#mountedBy.delete(name);
+        unmountVolume(this.inspect(name).mountpoint);
+      });
+    }
+  }
+
+  async #mount({ name, mountpoint, options }: VolumeInfo, user: string): Promise<void> {
+    const wanted = volumeMount(name, options);
+    if (!wanted) return;
+    // An earlier daemon may have mounted it for a container that still runs.
+    if (!isMounted(mountpoint)) {
+      try {
+        await mountVolume(wanted, mountpoint);
+      } catch (error) {
+        const message = `error while mounting volume '${mountpoint}': ${errorMessage(error)}`;
+        throw new SwarmError('SWM_INTERNAL', `failed to mount local volume: ${message}`);
+      }
+    }
+    const users = this.#mountedBy.get(name) ?? new Set();
+    this.#mountedBy.set(name, users.add(user));
   }
 
   /** True while nothing was ever put into it. */
@@ -124,9 +175,5 @@ function checkSpec(name: string, driver: string, options: Record<string, string>
     const message = `error looking up volume plugin ${driver}: plugin "${driver}" not found`;
     throw new SwarmError('SWM_NOT_FOUND', message);
   }
-  const [unknown] = Object.keys(options);
-  if (unknown) {
-    const message = `create ${name}: invalid option: "${unknown}"`;
-    throw new SwarmError('SWM_INVALID_ARGUMENT', message);
-  }
+  volumeMount(name, options);
 }

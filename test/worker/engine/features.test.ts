@@ -172,6 +172,34 @@ describe('what containers can ask for', { skip: skipReason }, () => {
     assert.deepEqual(engine.volumes.list(), []);
   });
 
+  it('mounts what a volume’s options say, for as long as somebody uses it', async () => {
+    const { engine } = lab;
+    const { mountpoint } = await engine.volumes.create({
+      name: 'elsewhere',
+      options: { type: 'none', device: hostDir, o: 'bind' },
+    });
+    const mounted = async () => (await readFile('/proc/self/mounts', 'utf8')).includes(mountpoint);
+    const Binds = ['elsewhere:/bound'];
+    assert.equal(await output('cat /bound/note', { HostConfig: { Binds } }), 'bound');
+    assert.equal(await mounted(), false);
+    const { id } = await engine.create(
+      { Image: 'busybox', Cmd: ['sleep', '600'], HostConfig: { Binds } },
+      {},
+    );
+    await engine.startContainer(id);
+    assert.equal(await mounted(), true);
+    await lab.restartEngine();
+    assert.equal(await mounted(), true);
+    await lab.engine.remove(id, { force: true, volumes: false });
+    await lab.engine.volumes.remove('elsewhere', false);
+    assert.equal(await mounted(), false);
+    assert.equal(await readFile(join(hostDir, 'note'), 'utf8'), 'bound\n');
+    await assert.rejects(
+      lab.engine.volumes.create({ name: 'bad', options: { size: '1g' } }),
+      /create bad: invalid option: "size"/,
+    );
+  });
+
   it('shares volumes and namespaces when told to', async () => {
     const { engine } = lab;
     const { id } = await engine.create(
