@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http';
+import { Agent, type IncomingMessage } from 'node:http';
+import { Agent as TlsAgent } from 'node:https';
 import type { Duplex, Readable } from 'node:stream';
 import Dockerode from 'dockerode';
 import { CliError } from './cli-error.ts';
@@ -159,10 +160,13 @@ export function filtersQuery(filters: readonly string[]): { filters?: string } {
   return { filters: JSON.stringify(map) };
 }
 
-function connectionOptions(host: string): Dockerode.DockerOptions {
-  if (host.startsWith('unix://')) return { socketPath: host.slice('unix://'.length) };
+/** A connection for each request: one that is kept may be closed just when it is used again. */
+function connectionOptions(host: string): Dockerode.DockerOptions & { readonly agent: Agent } {
+  const agent = new Agent({ keepAlive: false });
+  if (host.startsWith('unix://')) return { socketPath: host.slice('unix://'.length), agent };
   const match = /^(tcp|http|https):\/\/([^:/]+)(?::(\d+))?$/.exec(host);
   if (!match) throw new CliError(`${host} is not a host: use unix:///path or tcp://host:port`);
-  const protocol = match[1] === 'https' ? 'https' : 'http';
-  return { host: match[2] as string, port: Number(match[3] ?? 2375), protocol };
+  const address = { host: match[2] as string, port: Number(match[3] ?? 2375) };
+  if (match[1] !== 'https') return { ...address, protocol: 'http', agent };
+  return { ...address, protocol: 'https', agent: new TlsAgent({ keepAlive: false }) };
 }

@@ -60,11 +60,11 @@ function describeEvent({ Type, Action, Actor, time, timeNano }: ApiEvent): strin
   return attributes.length > 0 ? `${what} (${attributes.join(', ')})` : what;
 }
 
-/** Nanoseconds since the epoch are more than a number holds: those of the second are cut off. */
+/** Nanoseconds since the epoch are more than a number holds: microseconds are what is left. */
 function timeText(seconds: number, nanoseconds: number | undefined): string {
   const fraction = nanoseconds === undefined ? 0 : nanoseconds - seconds * 1e9;
-  const digits = Math.min(Math.max(Math.round(fraction), 0), 999_999_999);
+  const micros = Math.min(Math.max(Math.round(fraction / 1e3), 0), 999_999);
   return new Date(seconds * 1_000)
     .toISOString()
-    .replace(/\.000Z$/, `.${String(digits).padStart(9, '0')}Z`);
+    .replace(/\.000Z$/, `.${String(micros).padStart(6, '0')}000Z`);
 }

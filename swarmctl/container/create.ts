@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { CliError } from '../cli-error.ts';
 import { ApiError } from '../client.ts';
 import { type Context, describeError } from '../context.ts';
@@ -39,6 +39,9 @@ export async function createContainer(context: Context, request: CreateRequest):
     for (const warning of Warnings ?? []) context.err.write(`WARNING: ${warning}\n`);
     await idFile?.write(Id);
     return Id;
+  } catch (error) {
+    await idFile?.discard();
+    throw error;
   } finally {
     await idFile?.close();
   }
@@ -74,5 +77,9 @@ async function newFile(path: string) {
         : `failed to create the container ID file: ${error.message}:`;
     throw new CliError(`${reason} ${path}`, EXIT_NOT_RUN);
   });
-  return { write: (id: string) => file.writeFile(id), close: () => file.close() };
+  return {
+    write: (id: string) => file.writeFile(id),
+    discard: () => rm(path, { force: true }),
+    close: () => file.close(),
+  };
 }
