@@ -1,34 +1,17 @@
-import type { Clock } from '../common/clock.ts';
 import { sleep } from '../common/clock.ts';
 import { errorMessage, SwarmError } from '../common/errors.ts';
-import type { Logger } from '../common/logger.ts';
-import type { Random } from '../common/random.ts';
 import type { GossipPeer } from '../proto/gen/swarm/dispatcher.ts';
 import { EndpointRecord } from '../proto/gen/swarm/gossip.ts';
 import type { NetworkAttachment } from '../proto/gen/swarm/objects.ts';
-import { IpvsBalancer } from './balancer/ipvs.ts';
-import { NftablesBalancer } from './balancer/nftables.ts';
-import { Bridges } from './bridge/bridges.ts';
-import { HostFirewall } from './bridge/host-firewall.ts';
-import { LocalNetworks, type LocalNetworksFile } from './bridge/local-networks.ts';
-import { PortPublisher } from './bridge/port-publisher.ts';
-import type { GossipApi, GossipChange } from './gossip/types.ts';
-import { IngressGate } from './ingress/ingress-gate.ts';
+import { compose, type NetDriverComponents, type NetDriverInit, type Parts } from './compose.ts';
+import type { GossipChange } from './gossip/types.ts';
 import { localView, overlayView } from './inspect.ts';
-import type { Kernel } from './kernel/types.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { ipv4Only, networkConfigOf } from './network-config.ts';
-import { type OverlayAttachment, Overlays } from './overlay/overlays.ts';
-import { Records } from './records.ts';
-import { Forwarder } from './resolver/forwarder.ts';
-import { HostResolvConf } from './resolver/host-resolv-conf.ts';
-import { NameDirectory } from './resolver/name-directory.ts';
+import type { OverlayAttachment } from './overlay/overlays.ts';
 import { endpointRecordOf } from './sandbox/endpoint-records.ts';
-import { Gateway } from './sandbox/gateway.ts';
 import { Sandbox, type SandboxEndpoint } from './sandbox/sandbox.ts';
-import { Wiring } from './sandbox/wiring.ts';
 import { spreadTime } from './spread-time.ts';
-import { StateFile } from './state-file.ts';
 import type {
   EndpointConfig,
   EndpointInfo,
@@ -42,124 +25,53 @@ import type {
   SwarmIdentity,
 } from './types.ts';
 
-export interface NetDriverComponents {
-  readonly kernel: Kernel;
-  readonly gossip: GossipApi;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-}
-
-export interface NetDriverInit {
-  /** Folder for what must outlive the daemon. */
-  readonly stateDir: string;
-  /** `ipvs` needs the kernel's ip_vs and ipvsadm. Default nftables. */
-  readonly balancer?: 'nftables' | 'ipvs';
-  /** Default /etc/resolv.conf. */
-  readonly hostResolvConf?: string;
-}
-
-interface AttachmentsFile {
-  readonly version: 1;
-  readonly attachments: readonly OverlayAttachment[];
-}
-
 const FIRST_LB_INDEX = 256;
-/** Kept on disk so that a restarted daemon knows its balancers before a manager answers. */
-const ATTACHMENTS_FILE = 'node-attachments.json';
-const NETWORKS_FILE = 'local-networks.json';
 
-/** Composes the data plane of one node. */
+/** The data plane of one node. */
 export class NetDriver implements NetDriverApi {
   readonly #components: NetDriverComponents;
+  readonly #parts: Parts;
   readonly #sandboxes = new Map<string, Sandbox>();
-  readonly #networks: LocalNetworks;
-  readonly #firewall: HostFirewall;
-  readonly #bridges: Bridges;
-  readonly #ports: PortPublisher;
-  readonly #gate: IngressGate;
-  readonly #overlays: Overlays;
-  readonly #records: Records;
-  readonly #names: NameDirectory;
-  readonly #wiring: Wiring;
-  readonly #hostResolvConf: HostResolvConf;
-  readonly #attachmentsFile: StateFile<AttachmentsFile>;
   readonly #lbIndexes = new Map<string, number>();
+  #savedAttachments = '';
   #unsubscribe: () => void = () => {};
 
   constructor(components: NetDriverComponents, init: NetDriverInit) {
     this.#components = components;
-    const { kernel, gossip } = components;
-    const file = new StateFile<LocalNetworksFile>(`${init.stateDir}/${NETWORKS_FILE}`);
-    this.#attachmentsFile = new StateFile(`${init.stateDir}/${ATTACHMENTS_FILE}`);
-    this.#hostResolvConf = new HostResolvConf(
-      components,
-      init.hostResolvConf ? { path: init.hostResolvConf } : {},
-    );
-    this.#networks = new LocalNetworks({ ...components, file });
-    const firewall = new HostFirewall(components);
-    const bridges = new Bridges({ kernel, firewall });
-    const gateway = new Gateway({ kernel, bridges, networks: this.#networks });
-    const Engine = init.balancer === 'ipvs' ? IpvsBalancer : NftablesBalancer;
-    this.#firewall = firewall;
-    this.#bridges = bridges;
-    this.#records = new Records(gossip);
-    this.#ports = new PortPublisher({ kernel, firewall });
-    this.#gate = new IngressGate({ ...components, firewall, gateway });
-    this.#overlays = new Overlays({
-      ...components,
-      records: this.#records,
-      gate: this.#gate,
-      engine: (netns, options) => new Engine({ kernel }, { netns, ...options }),
-    });
-    this.#names = new NameDirectory({
-      records: this.#records,
-      sandboxes: () => this.#sandboxes.values(),
-      ingressId: () => this.#ingressId(),
-    });
-    this.#wiring = new Wiring({
-      ...components,
-      overlays: this.#overlays,
-      bridges,
-      gateway,
-      ports: this.#ports,
-      records: this.#records,
-      names: this.#names,
-      forwarder: new Forwarder(components),
-      hostResolvConf: this.#hostResolvConf,
-    });
+    this.#parts = compose(components, init, this.#sandboxes);
   }
 
   async start(running: readonly SandboxState[]): Promise<void> {
     this.#unsubscribe = this.#components.gossip.subscribe((networkId, changes) =>
       this.#onRows(networkId, changes),
     );
-    await this.#wiring.start();
-    this.#firewall.hold();
-    await this.#networks.start(networksIn(running));
+    await this.#parts.wiring.start();
+    this.#parts.firewall.hold();
+    await this.#parts.networks.start(networksIn(running));
     for (const state of running) await this.#adopt(state);
-    const file = await this.#attachmentsFile.load();
-    await this.#overlays.adoptAttachments(file?.attachments ?? []);
-    await this.#firewall.release();
+    const file = await this.#parts.attachmentsFile.load();
+    if (file) this.#savedAttachments = JSON.stringify(file.attachments);
+    await this.#parts.overlays.adoptAttachments(file?.attachments ?? []);
+    await this.#parts.firewall.release();
     const inUse = [...this.#sandboxes.values()].map((sandbox) => sandbox.netns);
     await removeLeftovers(
-      { kernel: this.#components.kernel, networks: this.#networks, bridges: this.#bridges },
-      new Set([...inUse, ...this.#overlays.netnsInUse()]),
+      { kernel: this.#components.kernel, ...this.#parts },
+      new Set([...inUse, ...this.#parts.overlays.netnsInUse()]),
     );
   }
 
   async stop(): Promise<void> {
     this.#unsubscribe();
-    await this.#overlays.stop();
+    await this.#parts.overlays.stop();
     for (const sandbox of this.#sandboxes.values()) sandbox.resolver?.server.stop();
-    this.#ports.stop();
-    this.#gate.stop();
-    if (this.#overlays.identity) await this.#components.gossip.stop({ leave: false });
+    this.#parts.ports.stop();
+    this.#parts.gate.stop();
+    if (this.#parts.overlays.identity) await this.#components.gossip.stop({ leave: false });
   }
 
   async joinSwarm(identity: SwarmIdentity): Promise<void> {
     await this.#components.gossip.start(identity);
-    await this.#overlays.join(identity);
+    await this.#parts.overlays.join(identity);
     for (const sandbox of this.#sandboxes.values()) {
       for (const endpoint of sandbox.endpoints.values()) this.#announce(sandbox, endpoint);
     }
@@ -172,8 +84,8 @@ export class NetDriver implements NetDriverApi {
           await this.disconnect(sandbox.id, config.network.id);
       }
     }
-    await this.#attachmentsFile.save({ version: 1, attachments: [] });
-    await this.#overlays.leave();
+    await this.#saveAttachments([]);
+    await this.#parts.overlays.leave();
     await this.#components.gossip.stop({ leave: true });
     this.#lbIndexes.clear();
   }
@@ -187,8 +99,8 @@ export class NetDriver implements NetDriverApi {
       const address = addresses.find((entry) => !entry.includes(':'));
       return network && address ? [{ network: networkConfigOf(network), address }] : [];
     });
-    await this.#attachmentsFile.save({ version: 1, attachments: converted });
-    await this.#overlays.setAttachments(converted);
+    await this.#saveAttachments(converted);
+    await this.#parts.overlays.setAttachments(converted);
   }
 
   async createSandbox(config: SandboxConfig): Promise<SandboxInfo> {
@@ -201,12 +113,12 @@ export class NetDriver implements NetDriverApi {
     try {
       if (mode === 'container') {
         const owner = `container ${containerName} (${containerId.slice(0, 12)})`;
-        sandbox.ports = this.#ports.reserve(containerId, owner, config.ports);
+        sandbox.ports = this.#parts.ports.reserve(containerId, owner, config.ports);
       }
-      await this.#wiring.create(sandbox);
+      await this.#parts.wiring.create(sandbox);
     } catch (error) {
       this.#sandboxes.delete(containerId);
-      await this.#ports.release(containerId);
+      await this.#parts.ports.release(containerId);
       throw error;
     }
     return this.#stateOf(sandbox).info;
@@ -214,8 +126,8 @@ export class NetDriver implements NetDriverApi {
 
   async connect(containerId: string, config: EndpointConfig): Promise<EndpointInfo> {
     const sandbox = this.#require(containerId);
-    const endpoint = await this.#wiring.connect(sandbox, ipv4Only(config));
-    this.#names.invalidate(config.network.id);
+    const endpoint = await this.#parts.wiring.connect(sandbox, ipv4Only(config));
+    this.#parts.names.invalidate(config.network.id);
     this.#announce(sandbox, endpoint);
     return sandbox.endpointInfo(endpoint);
   }
@@ -229,7 +141,7 @@ export class NetDriver implements NetDriverApi {
         `container ${containerId} is not connected to network ${networkId}`,
       );
     }
-    await this.#wiring.disconnect(sandbox, endpoint);
+    await this.#parts.wiring.disconnect(sandbox, endpoint);
   }
 
   sandbox(containerId: string): SandboxState | undefined {
@@ -241,7 +153,7 @@ export class NetDriver implements NetDriverApi {
     const sandbox = this.#sandboxes.get(containerId);
     if (!sandbox) return;
     this.#sandboxes.delete(containerId);
-    await this.#wiring.remove(sandbox);
+    await this.#parts.wiring.remove(sandbox);
   }
 
   async enableService(containerId: string): Promise<void> {
@@ -269,11 +181,11 @@ export class NetDriver implements NetDriverApi {
   createLocalNetwork(
     spec: Parameters<NetDriverApi['createLocalNetwork']>[0],
   ): Promise<LocalNetwork> {
-    return this.#networks.create(spec);
+    return this.#parts.networks.create(spec);
   }
 
   async removeLocalNetwork(id: string): Promise<void> {
-    const network = this.#networks.get(id);
+    const network = this.#parts.networks.get(id);
     if (!network) throw new SwarmError('SWM_NOT_FOUND', `network ${id} not found`);
     if (network.predefined) {
       throw new SwarmError(
@@ -281,7 +193,7 @@ export class NetDriver implements NetDriverApi {
         `${network.name} is a pre-defined network and cannot be removed`,
       );
     }
-    const active = this.#bridges.endpoints(id);
+    const active = this.#parts.bridges.endpoints(id);
     if (active.length > 0) {
       const list = active.map(({ name, endpointId }) => {
         return `name:"${name}" id:"${endpointId.slice(0, 12)}"`;
@@ -291,27 +203,27 @@ export class NetDriver implements NetDriverApi {
         `network ${network.name} has active endpoints (${list.join(', ')})`,
       );
     }
-    await this.#networks.remove(id);
+    await this.#parts.networks.remove(id);
   }
 
   localNetworks(): readonly LocalNetwork[] {
-    return this.#networks.list();
+    return this.#parts.networks.list();
   }
 
   overlays(): readonly NetworkConfig[] {
-    return this.#overlays.list().map((overlay) => overlay.network);
+    return this.#parts.overlays.list().map((overlay) => overlay.network);
   }
 
   inspect(networkId: string): NetworkView | undefined {
-    const local = this.#networks.get(networkId);
+    const local = this.#parts.networks.get(networkId);
     if (local) return localView(local, this.#sandboxes.values());
-    const overlay = this.#overlays.get(networkId);
+    const overlay = this.#parts.overlays.get(networkId);
     if (!overlay) return undefined;
     const peers = this.#components.gossip.attendance(networkId);
-    const hosts = this.#records.peers(networkId).map(({ key, vtep }) => [key, vtep] as const);
+    const hosts = this.#parts.records.peers(networkId).map(({ key, vtep }) => [key, vtep] as const);
     return overlayView(overlay, this.#sandboxes.values(), {
       peers: peers.map(({ nodeId, ip }) => ({ name: nodeId.slice(0, 12), ip })),
-      rows: this.#records.endpoints(networkId),
+      rows: this.#parts.records.endpoints(networkId),
       hosts: new Map(hosts),
       lbIndex: (serviceId) => this.#lbIndex(`${networkId} ${serviceId}`),
     });
@@ -325,11 +237,19 @@ export class NetDriver implements NetDriverApi {
     return this.#components.gossip.onMembers(listener);
   }
 
+  /** They come with every session; a file is only written when they are news. */
+  async #saveAttachments(attachments: readonly OverlayAttachment[]): Promise<void> {
+    const text = JSON.stringify(attachments);
+    if (text === this.#savedAttachments) return;
+    await this.#parts.attachmentsFile.save({ version: 1, attachments });
+    this.#savedAttachments = text;
+  }
+
   #onRows(networkId: string, changes: readonly GossipChange[]): void {
     const endpointsChanged = changes.some((change) => change.table === 'endpoints');
-    if (endpointsChanged) this.#names.invalidate(networkId);
-    this.#overlays.refresh(networkId);
-    if (!endpointsChanged || networkId !== this.#ingressId()) return;
+    if (endpointsChanged) this.#parts.names.invalidate(networkId);
+    this.#parts.overlays.refresh(networkId);
+    if (!endpointsChanged || networkId !== this.#parts.overlays.ingress?.network.id) return;
     this.#syncClientRoutes(networkId).catch((error) => {
       const text = errorMessage(error);
       this.#components.logger.error({ error: text }, 'cannot lead answers back to ingress nodes');
@@ -337,18 +257,18 @@ export class NetDriver implements NetDriverApi {
   }
 
   async #syncClientRoutes(ingressId: string): Promise<void> {
-    if (!this.#overlays.get(ingressId)?.settled) return;
-    const addresses = this.#wiring.ingressEndpoints(ingressId);
+    if (!this.#parts.overlays.get(ingressId)?.settled) return;
+    const addresses = this.#parts.wiring.ingressEndpoints(ingressId);
     for (const sandbox of this.#sandboxes.values()) {
       const endpoint = sandbox.endpoints.get(ingressId);
-      if (endpoint) await this.#wiring.syncClientRoutes(sandbox, endpoint, addresses);
+      if (endpoint) await this.#parts.wiring.syncClientRoutes(sandbox, endpoint, addresses);
     }
   }
 
   /** Tells the other nodes. A task is nobody's business until its service sends it traffic. */
   #announce(sandbox: Sandbox, endpoint: SandboxEndpoint): void {
     const { network, endpointId, service } = endpoint.config;
-    if (network.driver !== 'overlay' || !this.#overlays.identity) return;
+    if (network.driver !== 'overlay' || !this.#parts.overlays.identity) return;
     if (service && !sandbox.serviceAnnounced) return;
     const value = EndpointRecord.encode(endpointRecordOf(sandbox, endpoint)).finish();
     this.#components.gossip.put(network.id, 'endpoints', endpointId, value);
@@ -362,8 +282,8 @@ export class NetDriver implements NetDriverApi {
     this.#sandboxes.set(containerId, sandbox);
     try {
       const owner = `container ${containerName} (${containerId.slice(0, 12)})`;
-      sandbox.ports = this.#ports.reserve(containerId, owner, state.info.ports);
-      await this.#wiring.adopt(sandbox, endpointsOf(state));
+      sandbox.ports = this.#parts.ports.reserve(containerId, owner, state.info.ports);
+      await this.#parts.wiring.adopt(sandbox, endpointsOf(state));
     } catch (error) {
       this.#components.logger.error(
         { containerId, error: errorMessage(error) },
@@ -375,7 +295,9 @@ export class NetDriver implements NetDriverApi {
   #stateOf(sandbox: Sandbox): SandboxState {
     const path = this.#components.kernel.netnsPath(sandbox.netns);
     const isOnHost = sandbox.config.mode === 'host';
-    const host = isOnHost ? this.#hostResolvConf.read() : this.#hostResolvConf.readForContainers();
+    const host = isOnHost
+      ? this.#parts.hostResolvConf.read()
+      : this.#parts.hostResolvConf.readForContainers();
     return sandbox.state(host, path);
   }
 
@@ -383,10 +305,6 @@ export class NetDriver implements NetDriverApi {
     const sandbox = this.#sandboxes.get(containerId);
     if (sandbox) return sandbox;
     throw new SwarmError('SWM_NOT_FOUND', `container ${containerId} has no network sandbox`);
-  }
-
-  #ingressId(): string | undefined {
-    return this.#overlays.list().find(({ network }) => network.ingress)?.network.id;
   }
 
   #lbIndex(key: string): number {

@@ -1,3 +1,4 @@
+import { SwarmError } from '../../common/errors.ts';
 import { HOST, isKernelError, type Kernel, type Netns } from '../kernel/types.ts';
 import { isOurNetns, overlayNetns } from '../names.ts';
 import type { NetworkConfig } from '../types.ts';
@@ -112,7 +113,14 @@ export class OverlayDevices {
         this.netns,
         ops.map(({ name }) => name),
       );
-      await this.#kernel.apply(HOST, ops);
+      await this.#kernel.apply(HOST, ops).catch((error) => {
+        if (!isKernelError(error, 'EEXIST')) throw error;
+        throw new SwarmError(
+          'SWM_CONFLICT',
+          `cannot create the overlay ${this.#network.name}: ${error.message}`,
+          { cause: error, hint: 'Is there another swarm, such as Docker’s, on this host?' },
+        );
+      });
     }
   }
 

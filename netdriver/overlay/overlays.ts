@@ -65,6 +65,10 @@ export class Overlays {
     return [...this.#present.values()];
   }
 
+  get ingress(): Overlay | undefined {
+    return this.list().find(({ network }) => network.ingress);
+  }
+
   /** Namespaces that must outlive a clean-up. */
   netnsInUse(): Netns[] {
     return this.list().flatMap((overlay) => [
@@ -81,7 +85,13 @@ export class Overlays {
   async join(identity: SwarmIdentity): Promise<void> {
     this.#identity = identity;
     for (const overlay of this.list()) this.#announce(overlay, identity);
-    await this.#applyAttachments();
+    try {
+      await this.#applyAttachments();
+    } catch (error) {
+      // Attachments of an earlier life: the manager's answer will tell the current ones.
+      const text = errorMessage(error);
+      this.#components.logger.error({ error: text }, 'cannot set up the networks of this node');
+    }
   }
 
   /** Removes every overlay; containers must have been disconnected. */

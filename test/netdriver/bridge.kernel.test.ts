@@ -5,7 +5,7 @@ import type { LocalNetwork, PortBinding } from '../../netdriver/types.ts';
 import { eventually } from '../support/eventually.ts';
 import { endpointConfig, sandboxConfig } from './support/builders.ts';
 import { inside, isRoot, Laboratory, remains, type TestHost } from './support/hosts.ts';
-import { ask, askUdp, greet, greetUdp, lookUp, SILENCE_MS } from './support/sockets.ts';
+import { ask, askUdp, greet, greetUdp, lookUp, SILENCE_MS, serveName } from './support/sockets.ts';
 
 describe('local networks', { skip: !isRoot }, () => {
   let lab: Laboratory;
@@ -127,7 +127,7 @@ describe('local networks', { skip: !isRoot }, () => {
 
   test('what is not ours is asked of the host’s name server', async () => {
     const beta = sandboxConfig('beta');
-    const server = await greetDns(lab);
+    const server = await serveName(lab.client, '', 'example.test', '192.0.2.7');
     const known = await lookUp(host.kernel, netnsOf(beta), 'example.test');
     assert.deepEqual(known, { rcode: 'NOERROR', data: ['192.0.2.7'] });
     server.close();
@@ -233,19 +233,3 @@ describe('local networks', { skip: !isRoot }, () => {
     assert.equal(host.driver.localNetworks().length, 4);
   });
 });
-
-/** A name server beside the hosts that knows one name. */
-async function greetDns(lab: Laboratory): Promise<{ close(): void }> {
-  const { createSocket } = await import('node:dgram');
-  const { default: packet } = await import('dns-packet');
-  const { fd } = lab.client.openSocket('', { protocol: 'udp', address: '0.0.0.0', port: 53 });
-  const socket = createSocket('udp4');
-  socket.on('message', (data, from) => {
-    const { id, questions } = packet.decode(data);
-    const answers = [{ type: 'A', name: 'example.test', ttl: 1, data: '192.0.2.7' }] as const;
-    const reply = packet.encode({ type: 'response', id, questions, answers: [...answers] });
-    socket.send(reply, from.port, from.address);
-  });
-  await new Promise<void>((resolve) => socket.bind({ fd }, resolve));
-  return socket;
-}

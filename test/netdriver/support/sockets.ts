@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { createServer, type Server, Socket } from 'node:net';
 import packet from 'dns-packet';
 import type { Kernel, Netns } from '../../../netdriver/kernel/types.ts';
+import { firstMessage, withLength } from '../../../netdriver/resolver/forwarder.ts';
 
 const TIMEOUT_MS = 2000;
 /** Long enough for an answer on one machine, where silence is what a test expects. */
@@ -162,4 +163,44 @@ export async function lookUp(
   const { rcode } = reply as unknown as { rcode: string };
   const data = (reply.answers ?? []).map((answer) => ('data' in answer ? answer.data : ''));
   return { rcode, data };
+}
+
+/** The same over TCP. */
+export async function lookUpTcp(kernel: Kernel, netns: Netns, name: string): Promise<unknown[]> {
+  const { fd } = kernel.openSocket(netns, { protocol: 'tcp', address: '0.0.0.0', port: 0 });
+  const questions = [{ name, type: 'A', class: 'IN' }] as const;
+  const request = packet.encode({ type: 'query', id: 4711, questions: [...questions] });
+  return new Promise((resolve, reject) => {
+    const socket = new Socket({ fd, readable: true, writable: true });
+    socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error('the resolver is silent')));
+    socket.on('error', reject);
+    socket.on('data', (data) => {
+      const message = firstMessage(data);
+      if (!message) return;
+      socket.destroy();
+      const answers = packet.decode(message).answers ?? [];
+      resolve(answers.map((answer) => ('data' in answer ? answer.data : '')));
+    });
+    socket.connect(53, '127.0.0.11', () => socket.write(withLength(request)));
+  });
+}
+
+/** A name server that gives one answer to every question. */
+export async function serveName(
+  kernel: Kernel,
+  netns: Netns,
+  name: string,
+  address: string,
+): Promise<{ close(): void }> {
+  const { fd } = kernel.openSocket(netns, { protocol: 'udp', address: '0.0.0.0', port: 53 });
+  const socket = createSocket('udp4');
+  socket.on('message', (data, from) => {
+    const { id, questions } = packet.decode(data);
+    const answers = [{ type: 'A', name, ttl: 1, data: address }] as const;
+    const reply = packet.encode({ type: 'response', id, questions, answers: [...answers] });
+    socket.send(reply, from.port, from.address);
+  });
+  await new Promise<void>((resolve) => socket.bind({ fd }, resolve));
+  socket.unref();
+  return socket;
 }
