@@ -10,7 +10,8 @@ const STOPPED = 'the replica has stopped';
 
 /**
  * The apply thread of the core's asynchronous storage writes. It does not run by itself: the event
- * loop calls `run` with the time it may take.
+ * loop calls `run` with the time it may take. Nothing is applied before `begin`, when the state machine
+ * has the snapshot that the log begins with: peers may bring entries while it is being loaded.
  */
 export class ApplyThread {
   readonly #events: ApplyThreadEvents;
@@ -19,6 +20,7 @@ export class ApplyThread {
   readonly #idle: { resolve(): void; reject(error: Error): void }[] = [];
   /** Position in the first message of the queue. */
   #next = 0;
+  #begun = false;
   #stopped = false;
 
   constructor(events: ApplyThreadEvents, now: () => number) {
@@ -30,8 +32,16 @@ export class ApplyThread {
     this.#queue.push(message);
   }
 
-  /** Applies until nothing is left, or `deadline` (of `now`) has passed. True when nothing is left. */
+  begin(): void {
+    this.#begun = true;
+  }
+
+  /**
+   * Applies until nothing is left, or `deadline` (of `now`) has passed. True when there is nothing that
+   * it could go on with.
+   */
   run(deadline: number): boolean {
+    if (!this.#begun) return true;
     while (this.#queue.length > 0) {
       const message = this.#queue[0]!;
       while (this.#next < message.entries.length) {
@@ -46,9 +56,9 @@ export class ApplyThread {
     return true;
   }
 
-  /** Resolves when nothing waits to be applied; rejects when it never will be. */
+  /** Resolves when it has begun and nothing waits to be applied; rejects when it never will. */
   idle(): Promise<void> {
-    if (this.#queue.length === 0) return Promise.resolve();
+    if (this.#begun && this.#queue.length === 0) return Promise.resolve();
     if (this.#stopped) return Promise.reject(new Error(STOPPED));
     return new Promise((resolve, reject) => this.#idle.push({ resolve, reject }));
   }

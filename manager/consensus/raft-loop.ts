@@ -233,6 +233,12 @@ export class RaftLoop {
     });
   }
 
+  /** The state machine has the state that the log begins with: what follows may be applied. */
+  begin(): void {
+    this.#apply.begin();
+    this.turn();
+  }
+
   /** Handles everything that is there. What fails here leaves this replica in an unknown state. */
   turn(): void {
     if (this.#halted) return;

@@ -124,7 +124,7 @@ export class Replica {
     if (manifest) await stateMachine.restore(manifest.index, this.#snapshots.pieces(manifest));
     this.#followMembership();
     const { commit } = this.#tail.initialState().hardState;
-    this.loop.turn();
+    this.loop.begin();
     while (this.loop.appliedIndex < commit && !isOver()) await nextTurn();
   }
 

@@ -8,6 +8,7 @@ import type { SimManager } from './sim-manager.ts';
 /** Between two faults. */
 const PAUSE_MS = [100, 4_000] as const;
 const OUTAGE_MS = [50, 8_000] as const;
+const SLOWNESS = [10, 60, 1_000];
 const MEMBERS_MAX = 5;
 const MEMBERS_MIN = 3;
 
@@ -96,7 +97,7 @@ export class Faults {
   }
 
   #restart(manager: SimManager): void {
-    if (!manager.removed && !manager.running) manager.start('again');
+    if (!manager.removed && !manager.running) manager.start('restart');
   }
 
   #crash(powerLoss: boolean): void {
@@ -171,9 +172,12 @@ export class Faults {
   #slowDisk(): void {
     const manager = this.#any();
     if (!manager) return;
-    manager.disk.setSlow(true);
-    this.#log('slow', `disk of ${manager.name}`);
-    this.#later(() => manager.disk.setSlow(false));
+    const times = SLOWNESS[randomInt(this.#random, 0, SLOWNESS.length - 1)]!;
+    manager.disk.slowness = times;
+    this.#log('slow', `disk of ${manager.name}, ${times} times`);
+    this.#later(() => {
+      manager.disk.slowness = 1;
+    });
   }
 
   #failDisk(): void {

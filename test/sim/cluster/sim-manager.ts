@@ -1,6 +1,6 @@
 import { ChannelCredentials, type ClientOptions, type Metadata } from '@grpc/grpc-js';
 import { sleep } from '../../../common/clock.ts';
-import { errorMessage } from '../../../common/errors.ts';
+import { errorMessage, isSwarmError } from '../../../common/errors.ts';
 import { silentLogger } from '../../../common/logger.ts';
 import type { Startable } from '../../../common/startable.ts';
 import { callerOf, claimsForwarding, setCaller } from '../../../manager/ca/caller.ts';
@@ -45,6 +45,8 @@ export interface SimManagerComponents {
   readonly observer: ManagerObserver;
   /** What runs while a manager leads. */
   readonly createRole: (life: ManagerLife) => Startable;
+  /** Where a manager without a log asks to be let in. */
+  readonly remotes: () => readonly string[];
   /** Offers more than Raft at the manager's port. */
   readonly services?: (life: ManagerLife) => Parameters<SimGrpc['listen']>[2];
 }
@@ -56,8 +58,8 @@ export interface SimManagerInit {
   readonly raft: Pick<ConsensusInit, 'snapshotPolicy'>;
 }
 
-/** How a life begins: the first of a cluster, of a new member, or again from what the disk has. */
-export type StartMode = 'bootstrap' | 'again' | { readonly join: () => readonly string[] };
+/** How a life begins: as the first of a cluster, or from what the disk has; without that it joins. */
+export type StartMode = 'bootstrap' | 'restart';
 
 /** One life of a manager's process, with the parts of the product in it. */
 export interface ManagerLife {
@@ -105,7 +107,7 @@ export class SimManager {
     this.life = life;
     this.removed = false;
     grpc.network.setPower(this.name, true);
-    this.#log('start', typeof mode === 'string' ? mode : 'join');
+    this.#log('start', mode);
     const consensus = () => life.consensus;
     grpc.listen(this.addr, { host: this.name, process: life.process }, [
       [RaftService, createRaftService({ consensus, callerOf })],
@@ -221,17 +223,22 @@ export class SimManager {
       },
     };
     if (mode === 'bootstrap') return Consensus.open(components, { ...init, bootstrap: true });
-    if (mode === 'again') return Consensus.open(components, init);
-    const { raftId, membership } = await this.#join(life, mode.join);
+    try {
+      return await Consensus.open(components, init);
+    } catch (error) {
+      // There is no log yet: it is to become a manager, or ended before it was one.
+      if (!isSwarmError(error, 'SWM_FAILED_PRECONDITION')) throw error;
+    }
+    const { raftId, membership } = await this.#join(life);
     if (!membership) throw new Error('the leader named no members');
     return Consensus.open(components, { ...init, join: { raftId, membership } });
   }
 
   /** Asks until somebody lets it in, as the daemon does. */
-  async #join(life: ManagerLife, remotes: () => readonly string[]): Promise<RaftJoinResponse> {
+  async #join(life: ManagerLife): Promise<RaftJoinResponse> {
     const { clock } = life.process;
     for (;;) {
-      for (const addr of remotes()) {
+      for (const addr of this.#components.remotes()) {
         if (addr === this.addr) continue;
         try {
           return await askToJoin(life, addr, this.addr);

@@ -12,7 +12,6 @@ type Contents = Map<string, Buffer>;
 /** Milliseconds that a write takes, and one that waits for the platter. */
 const WRITE_MS = [0.01, 0.1] as const;
 const SYNC_MS = [0.2, 4] as const;
-const SLOW_FACTOR = 60;
 
 /**
  * The disk of one host, below any number of lives of its process: a log of batches in the manner of
@@ -25,16 +24,12 @@ export class SimDisk {
   #durable: Contents = new Map();
   /** Written after the last sync, the last one maybe in part. */
   #volatile: Batch[] = [];
-  #slow = false;
+  /** How many times longer everything takes than it does on a good day. */
+  slowness = 1;
   #failing: Error | undefined;
 
   constructor(components: { readonly random: Random }) {
     this.#random = components.random;
-  }
-
-  /** Every write takes much longer. */
-  setSlow(slow: boolean): void {
-    this.#slow = slow;
   }
 
   /** Every write fails from now on; undefined mends it. */
@@ -119,8 +114,7 @@ export class SimDisk {
   }
 
   #duration([low, high]: readonly [number, number]): number {
-    const ms = low + this.#random.float() * (high - low);
-    return this.#slow ? ms * SLOW_FACTOR : ms;
+    return (low + this.#random.float() * (high - low)) * this.slowness;
   }
 }
 
