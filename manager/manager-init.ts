@@ -3,12 +3,15 @@ import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
 import type { ClusterSpec, NodeSpec_Availability } from '../proto/gen/swarm/specs.ts';
 import type { SecurityConfig } from './ca/index.ts';
+import type { GossipOpinion } from './dispatcher/dispatcher.ts';
 
 export interface ManagerComponents {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly securityConfig: SecurityConfig;
+  /** What this node's gossip says of the others' life: the dispatcher then waits less for the dead. */
+  readonly gossip?: GossipOpinion;
 }
 
 /** A new cluster, of which this is the first manager. Needs the root key of `bootstrap`. */

@@ -152,9 +152,9 @@ export class Membership {
   }
 
   async #startManager(mode: ManagerMode): Promise<void> {
-    const { clock, random, logger } = this.#components;
+    const { clock, random, logger, netdriver } = this.#components;
     const manager = new Manager(
-      { clock, random, logger, securityConfig: this.securityConfig },
+      { clock, random, logger, securityConfig: this.securityConfig, gossip: netdriver },
       {
         stateDir: swarmDir(this.#init.stateDir),
         listenAddr: this.#record.listenAddr,
