@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '../support/eventually.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../cluster.sh', import.meta.url));
-const NAME = process.env['SWARM_LAB'] ?? 'e2e';
-const LAB_DIR = `/var/tmp/${NAME}-lab`;
+/** Labs of different names do not meet: two runs at a time need two. */
+export const LAB_NAME = process.env['SWARM_LAB'] ?? 'e2e';
+const LAB_DIR = `/var/tmp/${LAB_NAME}-lab`;
 const COMMAND_TIMEOUT_MS = 180_000;
 /** How long a swarm may take to show what a command asked for. */
 export const CONVERGENCE_MS = 60_000;
@@ -134,15 +134,11 @@ export function converges<T>(check: () => Promise<T>): Promise<T> {
   return eventually(check, CONVERGENCE_MS);
 }
 
-/** True when nothing of the lab is on this machine any more. */
-export function noTraceLeft(): boolean {
-  return !existsSync(LAB_DIR);
-}
-
-function script(...args: string[]): Promise<CommandResult> {
+/** Runs a verb of cluster.sh, whatever comes of it. */
+export function script(...args: string[]): Promise<CommandResult> {
   return new Promise((resolve) => {
     const options = {
-      env: { ...process.env, SWARM_LAB: NAME },
+      env: { ...process.env, SWARM_LAB: LAB_NAME },
       timeout: COMMAND_TIMEOUT_MS,
       maxBuffer: 64 * 1024 * 1024,
     };
