@@ -1,5 +1,5 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { writeFileAtomic } from '../common/atomic-file.ts';
 
 /** One JSON value on disk, replaced as a whole: a reader finds the old one or the new one. */
 export class StateFile<T> {
@@ -22,21 +22,8 @@ export class StateFile<T> {
   /** Saves happen in the order of the calls. */
   save(value: T): Promise<void> {
     const text = `${JSON.stringify(value, undefined, 2)}\n`;
-    const saving = this.#saving.then(() => this.#write(text));
+    const saving = this.#saving.then(() => writeFileAtomic(this.#path, text));
     this.#saving = saving.catch(() => {});
     return saving;
-  }
-
-  async #write(text: string): Promise<void> {
-    await mkdir(dirname(this.#path), { recursive: true });
-    const temporary = `${this.#path}.tmp`;
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, this.#path);
   }
 }

@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../common/atomic-file.ts';
 import { errorMessage, SwarmError } from '../common/errors.ts';
 
 /** What a node must remember of its membership besides its certificate. */
@@ -30,7 +31,7 @@ export async function readNodeRecord(stateDir: string): Promise<NodeRecord | und
 }
 
 export async function writeNodeRecord(stateDir: string, record: NodeRecord): Promise<void> {
-  await writeAtomically(recordPath(stateDir), `${JSON.stringify(record, null, 2)}\n`);
+  await writeFileAtomic(recordPath(stateDir), `${JSON.stringify(record, null, 2)}\n`);
 }
 
 /** The Ed25519 seed (32 bytes) that is this node's gossip identity; made by `make` when missing. */
@@ -40,32 +41,12 @@ export async function gossipKey(stateDir: string, make: () => Uint8Array): Promi
   if (stored?.length === 32) return stored;
   if (stored !== undefined) throw damaged(path, `${stored.length} bytes where 32 belong`);
   const key = make();
-  await writeAtomically(path, key);
+  await writeFileAtomic(path, key);
   return key;
 }
 
 export async function removeMembership(stateDir: string): Promise<void> {
   await rm(swarmDir(stateDir), { recursive: true, force: true });
-}
-
-/** Either the old content or the new is there after a crash at any point, never a mixture. */
-export async function writeAtomically(path: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.new`;
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 async function readIfThere(path: string): Promise<Buffer | undefined> {

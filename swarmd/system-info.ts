@@ -3,10 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { writeFileAtomic } from '../common/atomic-file.ts';
 import { newId } from '../common/ids.ts';
 import { systemRandom } from '../common/random.ts';
 import type { SystemInfo } from './api/node-api.ts';
-import { writeAtomically } from './node-files.ts';
 
 const VERSION = '0.1.0';
 
@@ -68,6 +68,6 @@ async function daemonId(stateDir: string): Promise<string> {
   const path = join(stateDir, 'daemon-id');
   if (existsSync(path)) return readFileSync(path, 'utf8').trim();
   const id = newId(systemRandom);
-  await writeAtomically(path, `${id}\n`);
+  await writeFileAtomic(path, `${id}\n`);
   return id;
 }

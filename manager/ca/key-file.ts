@@ -1,9 +1,9 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { writeFileAtomic } from '../../common/atomic-file.ts';
 import { SwarmError } from '../../common/errors.ts';
 import type { Random } from '../../common/random.ts';
-import { writeFileAtomic } from './state-files.ts';
 
 const KEY_SIZE = 32;
 const NONCE_SIZE = 12;

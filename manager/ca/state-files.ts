@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../../common/atomic-file.ts';
 import { SwarmError } from '../../common/errors.ts';
 
 export interface NodeFiles {
@@ -39,42 +39,9 @@ export async function readNodeFiles(stateDir: string): Promise<NodeFiles | undef
  * and its certificate and is what counts; `swarm-node.crt` is a copy to look at.
  */
 export async function writeNodeFiles(stateDir: string, files: NodeFiles): Promise<void> {
-  await mkdir(path(stateDir, ''), { recursive: true, mode: 0o700 });
   await writeFileAtomic(path(stateDir, ROOT_CA), files.rootCaPem, 0o644);
   await writeFileAtomic(path(stateDir, KEY), files.keyPem + files.certificatePem, 0o600);
   await writeFileAtomic(path(stateDir, CERTIFICATE), files.certificatePem, 0o644);
-}
-
-/** Writes beside `target`, flushes to disk, and renames over it. */
-export async function writeFileAtomic(
-  target: string,
-  data: string | Uint8Array,
-  mode: number,
-): Promise<void> {
-  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}`);
-  try {
-    const file = await open(temporary, 'wx', mode);
-    try {
-      await file.writeFile(data);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, target);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncDirectory(dirname(target));
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function readOptional(file: string): Promise<string | undefined> {
