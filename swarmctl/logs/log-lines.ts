@@ -71,6 +71,7 @@ export class TaskPrefixes {
   readonly #flags: LineFlags;
   readonly #slotWidth: number;
   readonly #known = new Map<string, Promise<string>>();
+  readonly #objects = new Map<string, Promise<unknown>>();
 
   constructor(context: Context, flags: LineFlags, highestSlot: number) {
     this.#context = context;
@@ -100,9 +101,16 @@ export class TaskPrefixes {
     return `${name.filter(Boolean).join('.')}@${host}${slot && padding}`;
   }
 
-  async #find<T>(path: string): Promise<T | undefined> {
+  /** Undefined for what does not exist any more. */
+  #find<T>(path: string): Promise<T | undefined> {
+    const known = this.#objects.get(path) ?? this.#get(path);
+    this.#objects.set(path, known);
+    return known as Promise<T | undefined>;
+  }
+
+  async #get(path: string): Promise<unknown> {
     try {
-      return await this.#context.api.get<T>(path);
+      return await this.#context.api.get(path);
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return undefined;
       throw error;
