@@ -3,7 +3,7 @@ import { lstat, readdir, readlink } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { Writable } from 'node:stream';
 import { type Header, type Pack, pack } from 'tar-stream';
-import { holdDirectory, openChild, type RootedFs } from '../runtime/rooted-fs.ts';
+import { holdDirectory, openChild, type Place, type RootedFs } from '../runtime/rooted-fs.ts';
 
 type NewHeader = Partial<Header> & { name: string };
 
@@ -52,8 +52,22 @@ export async function* readTree(root: RootedFs, path: string): AsyncGenerator<Bu
   const tar = pack();
   const place = root.place(path);
   const name = path.endsWith('/.') || place.name === '' ? '.' : place.name;
-  const seen = new Map<string, string>();
-  const writing = writeEntry(tar, place.path, name, seen)
+  yield* written(tar, place, () => writeEntry(tar, place.path, name, new Map()));
+}
+
+/** A tar of everything, with names that begin at the root. */
+export async function* readWhole(root: RootedFs): AsyncGenerator<Buffer> {
+  const tar = pack();
+  const place = root.place('/');
+  yield* written(tar, place, () => writeChildren(tar, place.path, '', new Map()));
+}
+
+async function* written(
+  tar: Pack,
+  place: Place,
+  write: () => Promise<void>,
+): AsyncGenerator<Buffer> {
+  const writing = write()
     .then(() => tar.finalize())
     .catch((error: Error) => tar.destroy(error));
   try {
@@ -111,7 +125,7 @@ async function writeChildren(
   const dir = holdDirectory(path);
   try {
     for (const child of (await readdir(dir.path)).sort()) {
-      await writeEntry(tar, `${dir.path}/${child}`, `${name}/${child}`, seen);
+      await writeEntry(tar, `${dir.path}/${child}`, name ? `${name}/${child}` : child, seen);
     }
   } finally {
     dir.close();

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { SwarmError } from '../../common/errors.ts';
+import { newHexId } from '../../common/ids.ts';
+import type { Random } from '../../common/random.ts';
 import { MountFlag, mount } from '../runtime/libc.ts';
 import { RootedFs } from '../runtime/rooted-fs.ts';
-import { mountRootfs, unmountRootfs } from '../runtime/rootfs.ts';
+import { mountRootfs, readOnlyMounts, unmountRootfs } from '../runtime/rootfs.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type PathStat, readTree, statPath } from './archive-read.ts';
+import { type PathStat, readTree, readWhole, statPath } from './archive-read.ts';
 import { writeTree } from './archive-write.ts';
 import type { ContainerEntry } from './container.ts';
 import type { EventBus } from './events.ts';
@@ -13,6 +15,7 @@ import type { MountPoint } from './record.ts';
 export interface ArchivesComponents {
   readonly runtime: Runtime;
   readonly events: EventBus;
+  readonly random: Random;
 }
 
 /** Files in and out of containers, running or not. */
@@ -47,6 +50,22 @@ export class Archives {
       await writeTree(root, path, tar, options);
     });
     this.#parts.events.container('extract-to-dir', entry.record);
+  }
+
+  /** The container's file system without what is mounted into it. */
+  async *export(entry: ContainerEntry): AsyncGenerator<Buffer> {
+    const { events, random, runtime } = this.#parts;
+    const mounts = readOnlyMounts(await runtime.snapshots.mounts(entry.id));
+    const target = join(this.#dir, entry.id, `export-${newHexId(random).slice(0, 8)}`);
+    await mountRootfs(mounts, target);
+    const root = new RootedFs({ path: target });
+    try {
+      yield* readWhole(root);
+      events.container('export', entry.record);
+    } finally {
+      root.close();
+      await unmountRootfs(target);
+    }
   }
 
   async *#read(entry: ContainerEntry, path: string): AsyncGenerator<Buffer> {

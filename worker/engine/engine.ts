@@ -12,6 +12,7 @@ import { adopt } from './adoption.ts';
 import type { PathStat } from './archive-read.ts';
 import { Archives } from './archives.ts';
 import { attach, containerLogs } from './attach.ts';
+import { type Change, containerChanges } from './changes.ts';
 import type { ContainerEntry } from './container.ts';
 import { Creator } from './creator.ts';
 import { EngineDatabase } from './database.ts';
@@ -23,11 +24,11 @@ import { Images } from './images.ts';
 import { InjectedFiles } from './injected-files.ts';
 import { inspectContainer } from './inspect.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { checkName } from './names.ts';
 import { Networking } from './networking.ts';
 import { processTable } from './process-table.ts';
 import { restartDelay } from './restart-policy.ts';
 import { Sandboxes } from './sandboxes.ts';
+import { Settings } from './settings.ts';
 import { Starter } from './starter.ts';
 import { statsSample } from './stats.ts';
 import { ContainerTable } from './table.ts';
@@ -38,8 +39,10 @@ import type {
   EndpointSettings,
   EngineApi,
   EngineEvent,
+  EngineExtrasApi,
   ExecConfig,
   ExecInspect,
+  HostConfig,
   LogLine,
   LogOptions,
   SwarmAttacher,
@@ -68,7 +71,7 @@ export interface EngineInit {
   readonly insecureRegistries?: readonly string[];
 }
 
-export class Engine implements EngineApi {
+export class Engine implements EngineApi, EngineExtrasApi {
   readonly images: Images;
   readonly volumes: Volumes;
   readonly runtime: Runtime;
@@ -88,6 +91,7 @@ export class Engine implements EngineApi {
   readonly #creator: Creator;
   readonly #networking: Networking;
   readonly #archives: Archives;
+  readonly #settings: Settings;
   #stopping = false;
 
   constructor(components: EngineComponents, init: EngineInit) {
@@ -142,6 +146,7 @@ export class Engine implements EngineApi {
       { ...base, volumes, files },
       { dir: containersDir, cpus: availableParallelism(), labels: this.#labels },
     );
+    this.#settings = new Settings(base, { cpus: availableParallelism() });
     this.#archives = new Archives(base, { dir: containersDir });
     this.#networking = new Networking({ ...base, sandboxes });
   }
@@ -224,22 +229,7 @@ export class Engine implements EngineApi {
   }
 
   async rename(ref: string, name: string): Promise<void> {
-    const entry = this.#table.get(ref);
-    const wanted = name.replace(/^\//, '');
-    checkName(wanted);
-    await entry.lock.run(async () => {
-      const oldName = entry.record.name;
-      if (wanted === oldName) {
-        throw new SwarmError(
-          'SWM_INVALID_ARGUMENT',
-          'Renaming a container with the same name as its current name',
-        );
-      }
-      this.#table.reserve(wanted, entry.id);
-      this.#table.release(oldName);
-      await this.#table.update(entry, { name: wanted });
-      this.#events.container('rename', entry.record, { oldName: `/${oldName}` });
-    });
+    await this.#settings.rename(this.#table.get(ref), name);
   }
 
   async remove(ref: string, options: { force: boolean; volumes: boolean }): Promise<void> {
@@ -337,6 +327,20 @@ export class Engine implements EngineApi {
     options: { noOverwriteDirNonDir: boolean },
   ): Promise<void> {
     await this.#archives.write(this.#table.get(ref), path, tar, options);
+  }
+
+  async *export(ref: string): AsyncGenerator<Buffer> {
+    yield* this.#archives.export(this.#table.get(ref));
+  }
+
+  async changes(ref: string): Promise<Change[]> {
+    const { record } = this.#table.get(ref);
+    return containerChanges(record, await this.runtime.snapshots.mounts(record.id));
+  }
+
+  async update(ref: string, change: Partial<HostConfig>): Promise<{ warnings: string[] }> {
+    await this.#settings.update(this.#table.get(ref), change);
+    return { warnings: [] };
   }
 
   async connectNetwork(network: string, ref: string, settings: EndpointSettings): Promise<void> {

@@ -37,6 +37,11 @@ export interface LifecycleComponents {
   readonly events: EventBus;
 }
 
+export interface LifecycleInit {
+  readonly containersDir: string;
+  readonly ioDir: string;
+}
+
 export interface StopOptions {
   readonly timeout?: number; // seconds
   readonly signal?: string;
@@ -45,11 +50,11 @@ export interface StopOptions {
 /** Starts, stops and removes containers. Each acts on one container under its lock. */
 export class Lifecycle {
   readonly #parts: LifecycleComponents;
-  readonly #dirs: { readonly containersDir: string; readonly ioDir: string };
+  readonly #init: LifecycleInit;
 
-  constructor(components: LifecycleComponents, init: { containersDir: string; ioDir: string }) {
+  constructor(components: LifecycleComponents, init: LifecycleInit) {
     this.#parts = components;
-    this.#dirs = init;
+    this.#init = init;
   }
 
   /** False when it ran already. */
@@ -298,8 +303,8 @@ export class Lifecycle {
       sandboxes.close(entry.record),
       runtime.tasks.undefine(id).then(() => runtime.snapshots.remove(id)),
       files.remove(id),
-      rm(join(this.#dirs.containersDir, id), { recursive: true, force: true }),
-      rm(join(this.#dirs.ioDir, id), { recursive: true, force: true }),
+      rm(join(this.#init.containersDir, id), { recursive: true, force: true }),
+      rm(join(this.#init.ioDir, id), { recursive: true, force: true }),
     ]);
     await table.delete(entry);
     if (volumes) await this.#removeAnonymousVolumes(entry);

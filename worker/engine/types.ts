@@ -441,3 +441,13 @@ export interface EngineApi {
   /** Health and life of tasks' containers, for the agent; every container event, for the API. */
   onEvent(listener: (event: EngineEvent) => void): () => void;
 }
+
+/** What the engine offers besides, for routes that are not part of everybody's API server. */
+export interface EngineExtrasApi {
+  /** GET export: the whole file system as a tar, without volumes. */
+  export(ref: string): AsyncIterable<Buffer>;
+  /** GET changes: what differs from the image. 0 modified, 1 added, 2 deleted. */
+  changes(ref: string): Promise<{ Path: string; Kind: 0 | 1 | 2 }[]>;
+  /** POST update: new limits and restart policy, also while it runs. */
+  update(ref: string, change: Partial<HostConfig>): Promise<{ warnings: string[] }>;
+}

@@ -33,6 +33,20 @@ export async function readRootfsFile(mounts: readonly Mount[], path: string): Pr
   return file?.stats.isFile() ? readFile(file.path, 'utf8') : '';
 }
 
+/**
+ * The same file system to look at only, which may be mounted while a container has it: its writable
+ * layer becomes the topmost of those that are read.
+ */
+export function readOnlyMounts(mounts: readonly Mount[]): Mount[] {
+  const layers = layersOf(mounts);
+  const [only] = layers;
+  if (layers.length === 1 && only) {
+    return [{ type: 'bind', source: only, target: '', options: ['rbind', 'ro'] }];
+  }
+  const options = ['ro', `lowerdir=${layers.join(':')}`];
+  return [{ type: 'overlay', source: 'overlay', target: '', options }];
+}
+
 /** Mounts a root file system at `target` while `action` runs. */
 export async function withMounted<T>(
   mounts: readonly Mount[],
@@ -75,7 +89,8 @@ export function layersOf(mounts: readonly Mount[]): string[] {
   });
 }
 
-async function lookUp(
+/** The file that an overlay of `layers` shows at `path`; links are not followed. */
+export async function lookUp(
   layers: readonly string[],
   path: string,
 ): Promise<{ path: string; stats: Stats } | undefined> {

@@ -11,11 +11,12 @@ import type { ContainerdClient } from './containerd/client.ts';
 import { ignoreNotFound, isNotFound, isUnavailable } from './containerd/errors.ts';
 import { labelFilter } from './containerd/filter.ts';
 import type { FifoPaths } from './io/process-io.ts';
-import type { OciProcess, OciSpec } from './oci/types.ts';
+import type { OciProcess, OciResources, OciSpec } from './oci/types.ts';
 
 const RUNTIME = 'io.containerd.runc.v2';
 const SPEC_TYPE = 'types.containerd.io/opencontainers/runtime-spec/1/Spec';
 const PROCESS_TYPE = 'types.containerd.io/opencontainers/runtime-spec/1/Process';
+const RESOURCES_TYPE = 'types.containerd.io/opencontainers/runtime-spec/1/LinuxResources';
 const RUNC_OPTIONS_TYPE = 'containerd.runc.v1.Options';
 const RETRY_MS = 200;
 
@@ -201,6 +202,14 @@ export class Tasks {
   async resize(id: string, execId: string, size: { width: number; height: number }): Promise<void> {
     const { tasks } = this.#client;
     await this.#client.call(tasks, tasks.resizePty, { containerId: id, execId, ...size });
+  }
+
+  /** New limits for a running container. */
+  async update(id: string, limits: Omit<OciResources, 'devices'>): Promise<void> {
+    const { tasks } = this.#client;
+    const value = Buffer.from(JSON.stringify(limits));
+    const resources = { typeUrl: RESOURCES_TYPE, value };
+    await this.#client.call(tasks, tasks.update, { containerId: id, resources });
   }
 
   async closeStdin(id: string, execId = ''): Promise<void> {

@@ -126,6 +126,36 @@ describe('files in and out of containers', { skip: skipReason }, () => {
     await engine.remove(id, { force: true, volumes: true });
   });
 
+  it('exports the whole file system, and tells what has changed in it', async () => {
+    const { engine } = lab;
+    const { id } = await engine.create(
+      { Image: 'busybox', Cmd: ['sleep', '600'], Volumes: { '/vol': {} } },
+      {},
+    );
+    await engine.startContainer(id);
+    await sh(
+      id,
+      'echo new > /tmp/new; echo x >> /etc/group; /bin/busybox rm /data/seed.txt; echo v > /vol/v',
+    );
+    for (const running of [true, false]) {
+      if (!running) await engine.stopContainer(id, { timeout: 0 });
+      assert.deepEqual(await engine.changes(id), [
+        { Path: '/data', Kind: 0 },
+        { Path: '/data/seed.txt', Kind: 2 },
+        { Path: '/etc', Kind: 0 },
+        { Path: '/etc/group', Kind: 0 },
+        { Path: '/tmp', Kind: 0 },
+        { Path: '/tmp/new', Kind: 1 },
+      ]);
+      const whole = await unpacked(engine.export(id));
+      assert.equal(whole['tmp/new']!.text, 'new\n');
+      assert.ok(whole['bin/busybox']!.text.length > 100_000);
+      assert.equal(whole['data/seed.txt'], undefined);
+      assert.equal(whole['vol/v'], undefined);
+    }
+    await engine.remove(id, { force: true, volumes: true });
+  });
+
   it('refuses what Docker refuses', async () => {
     const { engine } = lab;
     const { id } = await engine.create({ Image: 'busybox' }, {});

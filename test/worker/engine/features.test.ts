@@ -110,6 +110,12 @@ describe('what containers can ask for', { skip: skipReason }, () => {
     assert.ok(sample.memory_stats.usage > 0);
     assert.deepEqual(sample.pids_stats, { current: 1, limit: 20 });
     assert.ok(sample.cpu_stats.system_cpu_usage > 0);
+    await engine.update(id, { Memory: 128 * 2 ** 20, MemorySwap: -1, NanoCpus: 0, PidsLimit: 30 });
+    const after = await stats();
+    assert.equal(after.memory_stats.limit, 128 * 2 ** 20);
+    assert.equal(after.pids_stats.limit, 30);
+    const { HostConfig } = (await engine.inspect(id)) as { HostConfig: { NanoCpus: number } };
+    assert.equal(HostConfig.NanoCpus, 0.5 * S);
     const top = await engine.top(id);
     assert.equal(top.Processes.length, 1);
     assert.equal(top.Processes[0]!.at(-1), 'sleep 60');
