@@ -35,7 +35,6 @@ function tagOf({ name }: ImageName): string[] {
   return name.includes('@') ? [] : [familiarReference(parseReference(name))];
 }
 
-function digestOf({ name, pulled, target }: ImageName): string[] {
-  if (!pulled) return [];
-  return [`${familiarName(parseReference(name))}@${target.digest}`];
+function digestOf({ name, repoDigest }: ImageName): string[] {
+  return repoDigest ? [`${familiarName(parseReference(name))}@${repoDigest}`] : [];
 }

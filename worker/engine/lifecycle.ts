@@ -18,6 +18,7 @@ import type { Started, Starter } from './starter.ts';
 import type { ContainerTable } from './table.ts';
 import type { Volumes } from './volumes.ts';
 
+const SIGKILL = 9;
 const STOP_TIMEOUT_S = 10;
 /** After SIGKILL only the kernel can be in the way. */
 const KILL_TIMEOUT_MS = 10_000;
@@ -111,7 +112,7 @@ export class Lifecycle {
     if (!entry.active) {
       throw conflict(`cannot kill container: ${entry.id}: container ${entry.id} is not running`);
     }
-    const stops = number === signalNumber('KILL') || number === signalNumber(stopSignalOf(entry));
+    const stops = number === SIGKILL || number === signalNumber(stopSignalOf(entry));
     // Killed by its user: the restart policy leaves it alone.
     if (stops) await this.#parts.table.update(entry, { stoppedByUser: true });
     await this.#signal(entry, number);
@@ -274,7 +275,7 @@ export class Lifecycle {
   async #killAndWait(entry: ContainerEntry): Promise<void> {
     const { run } = entry;
     if (!run) return;
-    await this.#signal(entry, signalNumber('KILL'));
+    await this.#signal(entry, SIGKILL);
     if (await endsWithin(run, KILL_TIMEOUT_MS, this.#parts.clock)) return;
     const { pid } = entry.record.state;
     throw new SwarmError(
@@ -290,6 +291,10 @@ export class Lifecycle {
       // It has ended; its exit is on the way.
       const over = isNotFound(error) || /process already finished/.test(callMessage(error));
       if (!over) throw new SwarmError('SWM_INTERNAL', callMessage(error), { cause: error });
+    }
+    // A frozen process dies only when it is thawed.
+    if (entry.record.state.status === 'paused' && number === SIGKILL) {
+      await this.#parts.runtime.tasks.resume(entry.id).catch(() => {});
     }
     this.#parts.events.container('kill', entry.record, { signal: String(number) });
   }

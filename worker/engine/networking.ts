@@ -76,11 +76,13 @@ export class Networking {
           `container ${entry.id} is not connected to network ${network}`,
         );
       }
-      const released = endpoint && (await sandboxes.disconnect(entry.record, endpoint.networkId));
+      if (endpoint) await sandboxes.disconnect(entry.record, endpoint.networkId);
       const networks = Object.fromEntries(
         Object.entries(entry.record.networks).filter(([name]) => !listed.includes(name)),
       );
-      const attachments = entry.record.attachments.filter((id) => id !== released);
+      const attachments = entry.record.attachments.filter(
+        ({ networkId }) => networkId !== endpoint?.networkId,
+      );
       await table.update(entry, { networks, attachments, ...this.#sandbox(entry) });
       if (!endpoint) return;
       const { networkId, networkName } = endpoint;

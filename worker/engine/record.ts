@@ -34,6 +34,12 @@ export interface InjectedPath {
   readonly target: string;
 }
 
+/** An address that a manager gave to this container. */
+export interface SwarmAttachment {
+  readonly id: string;
+  readonly networkId: string;
+}
+
 /** All that the engine knows of a container; what its database holds. Replaced, never changed. */
 export interface ContainerRecord {
   readonly id: string;
@@ -56,8 +62,8 @@ export interface ContainerRecord {
   readonly stoppedByUser: boolean;
   /** While it runs; what the network driver needs to take over after a restart. */
   readonly sandbox?: SandboxState;
-  /** Given back to the swarm when the container stops. */
-  readonly attachments: readonly string[];
+  /** Given back to the swarm when the container stops or leaves the network. */
+  readonly attachments: readonly SwarmAttachment[];
 }
 
 export const newState: ContainerState = {

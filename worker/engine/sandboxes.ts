@@ -13,7 +13,7 @@ import type {
   SandboxInfo,
 } from '../../netdriver/index.ts';
 import { portBindings, sandboxMode } from './network-plan.ts';
-import type { ContainerRecord } from './record.ts';
+import type { ContainerRecord, SwarmAttachment } from './record.ts';
 import type { EndpointSettings, SwarmAttacher } from './types.ts';
 import { UndoStack } from './undo.ts';
 
@@ -33,8 +33,8 @@ export interface SandboxesComponents {
 /** What a sandbox brought with it. */
 export interface OpenSandbox {
   readonly info: SandboxInfo;
-  /** Ids to give back to the swarm with `close`. */
-  readonly attachments: readonly string[];
+  /** To give back to the swarm with `close`. */
+  readonly attachments: readonly SwarmAttachment[];
 }
 
 /** Wires containers to their networks, and keeps the files under /etc that follow from it. */
@@ -61,7 +61,7 @@ export class Sandboxes {
   /** Makes the namespace with all its endpoints; nothing is left behind when it fails. */
   async open(record: ContainerRecord): Promise<OpenSandbox> {
     const undo = new UndoStack({ logger: this.#logger });
-    const attachments: string[] = [];
+    const attachments: SwarmAttachment[] = [];
     try {
       undo.push(() => this.#netdriver.removeSandbox(record.id));
       const created = await this.#netdriver.createSandbox(this.#config(record));
@@ -84,15 +84,15 @@ export class Sandboxes {
   /** Idempotent. */
   async close(record: ContainerRecord): Promise<void> {
     await this.#netdriver.removeSandbox(record.id);
-    for (const attachment of record.attachments) await this.#detach(attachment);
+    for (const { id } of record.attachments) await this.#detach(id);
   }
 
-  /** Attaches a running container. Resolves with an attachment id for swarm networks. */
+  /** Attaches a running container. Resolves with an attachment for swarm networks. */
   async connect(
     record: ContainerRecord,
     network: string,
     settings: EndpointSettings,
-  ): Promise<string | undefined> {
+  ): Promise<SwarmAttachment | undefined> {
     const undo = new UndoStack({ logger: this.#logger });
     try {
       const attachment = await this.#join(record, network, settings, undo);
@@ -104,17 +104,13 @@ export class Sandboxes {
     }
   }
 
-  /** Resolves with the id of the attachment that was given back, on swarm networks. */
-  async disconnect(record: ContainerRecord, networkId: string): Promise<string | undefined> {
-    // The attachment of a standalone container is a task of the swarm.
-    const endpoint = this.#netdriver
-      .sandbox(record.id)
-      ?.endpoints.find(({ network }) => network.id === networkId);
-    const attachment = record.attachments.find((id) => id === endpoint?.taskId);
+  /** On swarm networks the address is given back. */
+  async disconnect(record: ContainerRecord, networkId: string): Promise<void> {
     await this.#netdriver.disconnect(record.id, networkId);
+    for (const attachment of record.attachments) {
+      if (attachment.networkId === networkId) await this.#detach(attachment.id);
+    }
     await this.refreshFiles(record);
-    if (attachment) await this.#detach(attachment);
-    return attachment;
   }
 
   async refreshFiles(record: ContainerRecord): Promise<void> {
@@ -150,7 +146,7 @@ export class Sandboxes {
     network: string,
     settings: EndpointSettings,
     undo: UndoStack,
-  ): Promise<string | undefined> {
+  ): Promise<SwarmAttachment | undefined> {
     const local = this.findLocal(network);
     const aliases = aliasesOf(record, settings, local);
     if (local) {
@@ -169,7 +165,7 @@ export class Sandboxes {
       ...endpoint,
       endpointId: newHexId(this.#random),
     });
-    return attachmentId;
+    return { id: attachmentId, networkId: endpoint.network.id };
   }
 
   #endpoint(

@@ -68,10 +68,10 @@ export class Runtime implements Startable {
       this.#daemon = new PrivateContainerd(components, { stateDir, runDir, ...binary });
     }
     const address = init.containerdAddress ?? (this.#daemon as PrivateContainerd).paths.socket;
-    const { platform, snapshotter } = this;
+    const { snapshotter } = this;
     const client = new ContainerdClient({ address, namespace: NAMESPACE });
     const content = new ContentStore({ client });
-    const images = new ImageStore({ client, content, platform });
+    const images = new ImageStore({ client, content });
     const unpacker = new Unpacker({ client, snapshotter });
     this.client = client;
     this.content = content;

@@ -174,6 +174,15 @@ describe('the life of a container', { skip: skipReason }, () => {
     await engine.remove(always.id, { force: false, volumes: false });
   });
 
+  it('is removed by force even when it is paused', async () => {
+    const { engine } = lab;
+    const { id } = await engine.create({ Image: 'busybox', Cmd: ['sleep', '600'] }, {});
+    await engine.startContainer(id);
+    await engine.pause(id);
+    await engine.remove(id, { force: true, volumes: false });
+    assert.throws(() => engine.get(id), /No such container/);
+  });
+
   it('stops by its own signal, and at once when it listens', async () => {
     const { engine } = lab;
     const { id } = await engine.create(
@@ -255,12 +264,16 @@ describe('the life of a container', { skip: skipReason }, () => {
     assert.equal(engine.get(id).endpoints[0]!.addresses[0], '10.0.1.9/24');
     await engine.stopContainer(id);
     await engine.startContainer(id);
+    await engine.disconnectNetwork('overlay', id, false);
+    await engine.connectNetwork('overlay', id, {});
     await engine.remove(id, { force: true, volumes: false });
     assert.deepEqual(calls, [
       'attach overlay 10.0.1.9',
       'detach a1',
       'attach overlay 10.0.1.9',
       'detach a3',
+      'attach overlay ',
+      'detach a5',
     ]);
     engine.setSwarmAttacher(undefined);
   });

@@ -1,5 +1,5 @@
 import type { ContentStore } from './content.ts';
-import type { Descriptor, Manifest } from './types.ts';
+import type { Manifest } from './types.ts';
 import { chainIds } from './unpack.ts';
 
 /**
@@ -26,13 +26,4 @@ export async function labelImage(
         [`containerd.io/gc.ref.snapshot.${snapshotter}`]: top,
       }),
   ]);
-}
-
-/** Of an index only the manifest that is kept here. */
-export async function labelIndex(
-  content: ContentStore,
-  indexDigest: string,
-  kept: Descriptor,
-): Promise<void> {
-  await content.label(indexDigest, { 'containerd.io/gc.ref.content.m.0': kept.digest });
 }

@@ -8,7 +8,6 @@ import { Limit } from '../limit.ts';
 import type { Assembler } from './assemble.ts';
 import { BlobFetcher } from './blob-fetcher.ts';
 import { type ContentStore, sha256 } from './content.ts';
-import { labelIndex } from './gc-labels.ts';
 import { platformText, selectManifest } from './platform.ts';
 import { LayerProgress } from './pull-progress.ts';
 import { canonicalName, familiarReference, type Reference } from './reference.ts';
@@ -118,11 +117,10 @@ export class Puller {
       const manifest = await this.#selectManifest(repository, top, platform);
       const context = { repository, lease, progress, signal };
       const stored = await this.#fetchImage(manifest, context);
-      if (manifest !== top) await this.#storeIndex(top, manifest.descriptor, lease);
-      await images.setName(name, top.descriptor, { pulled: true });
+      await images.setName(name, stored.manifestDescriptor, top.descriptor.digest);
       return stored;
     });
-    const same = before?.target.digest === top.descriptor.digest;
+    const same = before?.target.digest === image.manifestDescriptor.digest;
     const familiar = familiarReference(reference);
     progress({ status: `Digest: ${top.descriptor.digest}` });
     progress({
@@ -147,12 +145,6 @@ export class Puller {
       `no matching manifest for ${platformText(platform)} in the manifest list entries`,
       { hint: `The image offers ${index.manifests.flatMap(platformOf).join(', ') || 'none'}.` },
     );
-  }
-
-  async #storeIndex(index: FetchedManifest, kept: Descriptor, lease: string): Promise<void> {
-    const { content } = this.#parts;
-    await content.writeBuffer(index.data, index.descriptor.mediaType, { lease });
-    await labelIndex(content, index.descriptor.digest, kept);
   }
 
   async #fetchImage(fetched: FetchedManifest, context: FetchContext): Promise<StoredImage> {

@@ -6,20 +6,13 @@ import {
 } from '../../../proto/gen/containerd/images.ts';
 import type { ContainerdClient } from '../containerd/client.ts';
 import { ignoreNotFound, isAlreadyExists, isNotFound } from '../containerd/errors.ts';
+import { labelFilter } from '../containerd/filter.ts';
 import type { ContentStore } from './content.ts';
-import { selectManifest } from './platform.ts';
 import { canonicalName, isDigest, parseReference } from './reference.ts';
-import {
-  type Descriptor,
-  type ImageConfig,
-  type Index,
-  isIndexType,
-  type Manifest,
-  type Platform,
-} from './types.ts';
+import type { Descriptor, ImageConfig, Manifest } from './types.ts';
 
-/** Set on a name that was pulled: its target's digest is the registry's too. */
-const PULLED_LABEL = 'swarm/pulled';
+/** On a name that was pulled: the digest it had at the registry, of an index often. */
+const PULLED_LABEL = 'swarm/repo-digest';
 
 /** One image: everything that follows from its config's digest. */
 export interface StoredImage {
@@ -34,7 +27,8 @@ export interface StoredImage {
 export interface ImageName {
   readonly name: string;
   readonly target: Descriptor;
-  readonly pulled: boolean;
+  /** At the registry it was pulled from; '' for images that came otherwise. */
+  readonly repoDigest: string;
 }
 
 export interface NamedImage extends StoredImage {
@@ -44,7 +38,6 @@ export interface NamedImage extends StoredImage {
 export interface ImageStoreComponents {
   readonly client: ContainerdClient;
   readonly content: ContentStore;
-  readonly platform: Platform;
 }
 
 /**
@@ -54,14 +47,12 @@ export interface ImageStoreComponents {
 export class ImageStore {
   readonly #client: ContainerdClient;
   readonly #content: ContentStore;
-  readonly #platform: Platform;
   /** Content never changes, so what was read once by digest stays true. */
   readonly #loaded = new Map<string, Promise<StoredImage>>();
 
   constructor(components: ImageStoreComponents) {
     this.#client = components.client;
     this.#content = components.content;
-    this.#platform = components.platform;
   }
 
   /** Every image with its names; those whose content is incomplete are left out. */
@@ -113,10 +104,10 @@ export class ImageStore {
   }
 
   /** Makes `name` stand for `target`, whatever it stood for before. */
-  async setName(name: string, target: Descriptor, init: { pulled?: boolean } = {}): Promise<void> {
+  async setName(name: string, target: Descriptor, repoDigest = ''): Promise<void> {
     const { images } = this.#client;
     const { mediaType, digest, size } = target;
-    const labels: Record<string, string> = init.pulled ? { [PULLED_LABEL]: 'true' } : {};
+    const labels: Record<string, string> = repoDigest ? { [PULLED_LABEL]: repoDigest } : {};
     const image = { name, target: { mediaType, digest, size, annotations: {} }, labels };
     try {
       await this.#client.call(images, images.create, CreateImageRequest.fromPartial({ image }));
@@ -138,7 +129,7 @@ export class ImageStore {
     await ignoreNotFound(this.#client.call(images, images.delete, { name, sync: init.collect }));
   }
 
-  /** Reads what a manifest or index stands for on this machine. */
+  /** Reads what a manifest stands for. */
   load(target: Descriptor): Promise<StoredImage> {
     const known = this.#loaded.get(target.digest);
     if (known) return known;
@@ -149,17 +140,6 @@ export class ImageStore {
   }
 
   async #read(target: Descriptor): Promise<StoredImage> {
-    if (isIndexType(target.mediaType)) {
-      const index = await this.#content.readJson<Index>(target.digest);
-      const present = await Promise.all(
-        index.manifests.map(async (one) => ((await this.#content.has(one.digest)) ? [one] : [])),
-      );
-      const candidates = present.flat();
-      // Pulled for another platform on request, it is the only one there.
-      const chosen = selectManifest(candidates, this.#platform) ?? candidates[0];
-      if (!chosen) throw noSuchImage(target.digest);
-      return this.load(chosen);
-    }
     const manifest = await this.#content.readJson<Manifest>(target.digest);
     const config = await this.#content.readJson<ImageConfig>(manifest.config.digest);
     const { mediaType, digest, size } = target;
@@ -185,11 +165,9 @@ export class ImageStore {
     const [repository, digest] = name.split('@');
     if (!digest) return undefined;
     const { images } = this.#client;
-    const request = { filters: [`target.digest==${digest}`] };
+    const request = { filters: [labelFilter({ [PULLED_LABEL]: digest })] };
     const { images: records } = await this.#client.call(images, images.list, request);
-    return records
-      .map(nameOf)
-      .find((record) => record.pulled && record.name.startsWith(`${repository}:`));
+    return records.map(nameOf).find((record) => record.name.startsWith(`${repository}:`));
   }
 }
 
@@ -200,8 +178,8 @@ export function noSuchImage(text: string): SwarmError {
 }
 
 function nameOf(record: Image): ImageName {
-  const pulled = record.labels[PULLED_LABEL] === 'true';
-  return { name: record.name, target: descriptorOf(record), pulled };
+  const repoDigest = record.labels[PULLED_LABEL] ?? '';
+  return { name: record.name, target: descriptorOf(record), repoDigest };
 }
 
 function descriptorOf(record: Image): Descriptor {
