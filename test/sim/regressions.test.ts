@@ -6,14 +6,12 @@ import type { SimManager } from './cluster/sim-manager.ts';
 import { Trace } from './world/trace.ts';
 import { World } from './world/world.ts';
 
-const NOTHING = { start: async () => undefined, stop: async () => undefined };
-
 async function newCluster(managers: number): Promise<SimCluster> {
   const world = new World(
     { trace: new Trace(process.env.SIM_TRACE ? console.log : undefined) },
     { seed: 1 },
   );
-  const cluster = new SimCluster({ world, createRole: () => NOTHING }, { managers, drift: 0 });
+  const cluster = new SimCluster({ world }, { managers, workers: 0, drift: 0 });
   await cluster.boot();
   return cluster;
 }

@@ -1,6 +1,8 @@
 import { randomInt } from '../../common/random.ts';
+import { missingFrom } from './checks/convergence.ts';
 import { Faults } from './cluster/faults.ts';
 import { RegisterClients } from './cluster/register-clients.ts';
+import { ServiceClients } from './cluster/service-clients.ts';
 import { SimCluster } from './cluster/sim-cluster.ts';
 import { Trace } from './world/trace.ts';
 import { Violation, World } from './world/world.ts';
@@ -25,6 +27,8 @@ export interface RunResult {
 
 const FAULTY_MS = 40_000;
 const RECOVERY_MS = 60_000;
+const SETTLING_MS = 6_000;
+const CONVERGENCE_MS = 180_000;
 
 /** One cluster from its beginning, through faults, to its recovery: all of it from the seed. */
 export async function runSimulation(init: RunInit): Promise<RunResult> {
@@ -33,15 +37,16 @@ export async function runSimulation(init: RunInit): Promise<RunResult> {
   const random = world.random();
   const managers = [3, 3, 5, 1][randomInt(random, 0, 3)]!;
   const drift = [0, 0.01, 0.2][randomInt(random, 0, 2)]!;
-  const createRole = () => ({ start: async () => undefined, stop: async () => undefined });
-  const cluster = new SimCluster({ world, createRole }, { managers, drift });
+  const workers = randomInt(random, 0, 3);
+  const cluster = new SimCluster({ world }, { managers, workers, drift });
   const clients = new RegisterClients({
     world,
     network: cluster.network,
     managers: () => cluster.managers,
   });
+  const users = new ServiceClients({ world, cluster });
   const faults = new Faults({ world, cluster });
-  const failure = await story({ world, cluster, clients, faults }).then(
+  const failure = await story({ world, cluster, clients, users, faults }).then(
     () => undefined,
     (error) => world.violation ?? error,
   );
@@ -52,7 +57,7 @@ export async function runSimulation(init: RunInit): Promise<RunResult> {
     virtualMs: world.time,
     entries: cluster.raftOracle.entries,
     elections: cluster.raftOracle.elections,
-    operations: clients.operations,
+    operations: clients.operations + users.operations,
     failure,
   };
 }
@@ -61,30 +66,63 @@ interface Cast {
   readonly world: World;
   readonly cluster: SimCluster;
   readonly clients: RegisterClients;
+  readonly users: ServiceClients;
   readonly faults: Faults;
 }
 
-async function story({ world, cluster, clients, faults }: Cast): Promise<void> {
+async function story(cast: Cast): Promise<void> {
+  const { world, cluster, clients, users, faults } = cast;
   await cluster.boot();
   clients.start();
+  users.start();
   await world.run(1_000);
   faults.start();
   await world.run(FAULTY_MS);
   faults.heal();
-  const before = clients.acknowledged;
-  const alive = await world.until(
-    () => {
-      faults.keepAlive();
-      return cluster.leader() !== undefined && clients.acknowledged > before;
-    },
-    RECOVERY_MS,
-    500,
-  );
-  if (!alive) throw new Violation('nothing was written within a minute after the faults ended');
+  await recover(cast);
   clients.stop();
-  await world.run(6_000);
-  const settled = await world.until(() => cluster.isSettled(), RECOVERY_MS, 100);
-  if (!settled) throw new Violation('the members did not agree within a minute after the faults');
+  users.stop();
+  await world.run(SETTLING_MS);
+  if (!(await world.until(() => cluster.isSettled(), RECOVERY_MS, 100))) {
+    throw new Violation('the members do not agree, a minute after the faults');
+  }
+  await converge(cast);
   cluster.assertEqual();
-  clients.judge(cluster.leader()!.life!);
+  const life = cluster.leader()!.life!;
+  clients.judge(life);
+  users.judge(life);
+}
+
+/** Once nothing fails any more, somebody leads and can write. */
+async function recover({ world, cluster, clients, faults }: Cast): Promise<void> {
+  const before = clients.acknowledged;
+  const isAlive = () => {
+    faults.keepAlive();
+    return cluster.leader() !== undefined && clients.acknowledged > before;
+  };
+  if (await world.until(isAlive, RECOVERY_MS, 500)) return;
+  throw new Violation('nothing was written within a minute after the faults ended');
+}
+
+/** Then every service gets what it asks for, and nothing else runs. */
+async function converge({ world, cluster, users, faults }: Cast): Promise<void> {
+  let missing = '';
+  const isDone = () => {
+    faults.keepAlive();
+    users.activateAll();
+    const store = cluster.leader()?.life?.store;
+    missing = store ? missingFrom(store, cluster.workers) : 'a leader';
+    return missing === '';
+  };
+  // What is there must also stay.
+  for (let i = 0; i < 2; i++) {
+    if (!(await world.until(isDone, CONVERGENCE_MS, 500))) {
+      throw new Violation(`the services do not get what they ask for: ${missing}`);
+    }
+    await world.run(SETTLING_MS);
+  }
+  if (!isDone()) throw new Violation(`what was there did not stay: ${missing}`);
+  if (!(await world.until(() => cluster.isSettled(), RECOVERY_MS, 10))) {
+    throw new Violation('the members do not agree in the end');
+  }
 }

@@ -4,6 +4,7 @@ import { GOOD_LINK, type LinkQuality } from '../world/network.ts';
 import type { World } from '../world/world.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimManager } from './sim-manager.ts';
+import type { SimWorker } from './sim-worker.ts';
 
 /** Between two faults. */
 const PAUSE_MS = [100, 4_000] as const;
@@ -19,6 +20,7 @@ const QUALITIES: readonly (readonly [name: string, LinkQuality])[] = [
   ['chaotic', { delay: [0.2, 150], drop: 0.2, duplicate: 0.2, reorder: 0.3 }],
 ];
 
+type Host = SimManager | SimWorker;
 type Fault = readonly [weight: number, inflict: () => void];
 
 /** Has something go wrong every few seconds; what it breaks it mends after a while. */
@@ -48,7 +50,11 @@ export class Faults {
       [1, () => this.#failDisk()],
       [2, () => this.#transfer()],
       [1, () => this.#join()],
-      [1, () => this.#remove()],
+      [1, () => this.#demote()],
+      [2, () => this.#crashWorker()],
+      [1, () => this.#stopWorker()],
+      [3, () => this.#exitContainer()],
+      [1, () => this.#breakRuntime()],
     ]);
   }
 
@@ -94,6 +100,7 @@ export class Faults {
 
   #startAll(): void {
     for (const manager of this.#cluster.managers) this.#restart(manager);
+    for (const worker of this.#cluster.workers) worker.start();
   }
 
   #restart(manager: SimManager): void {
@@ -123,8 +130,9 @@ export class Faults {
   }
 
   #freeze(): void {
-    const process = this.#anyRunning()?.life?.process;
-    if (!process || process.frozen) return;
+    const worker = this.#random.float() < 0.2 ? this.#pick(this.#cluster.workers) : undefined;
+    const process = worker ? worker.process : this.#anyRunning()?.life?.process;
+    if (!process || process.frozen || process.ended) return;
     process.freeze();
     this.#log('freeze', process.name);
     this.#later(() => {
@@ -134,24 +142,26 @@ export class Faults {
   }
 
   #isolate(): void {
-    const manager = this.#any();
-    const others = this.#cluster.managers.filter((each) => each !== manager);
-    if (manager) this.#cut('isolate', [[manager], others], true);
+    const host = this.#pick(this.#cluster.hosts);
+    const others = this.#cluster.hosts.filter((each) => each !== host);
+    if (host) this.#cut('isolate', [[host], others], true);
   }
 
   #split(): void {
-    const hosts = shuffled(this.#random, this.#cluster.managers);
-    const at = randomInt(this.#random, 1, hosts.length - 1);
-    this.#cut('split', [hosts.slice(0, at), hosts.slice(at)], true);
+    this.#cut('split', this.#halves(), true);
   }
 
   #cutOneWay(): void {
-    const hosts = shuffled(this.#random, this.#cluster.managers);
-    const at = randomInt(this.#random, 1, hosts.length - 1);
-    this.#cut('one-way', [hosts.slice(0, at), hosts.slice(at)], false);
+    this.#cut('one-way', this.#halves(), false);
   }
 
-  #cut(kind: string, [a, b]: [SimManager[], SimManager[]], bothWays: boolean): void {
+  #halves(): [Host[], Host[]] {
+    const hosts = shuffled(this.#random, this.#cluster.hosts);
+    const at = randomInt(this.#random, 1, hosts.length - 1);
+    return [hosts.slice(0, at), hosts.slice(at)];
+  }
+
+  #cut(kind: string, [a, b]: [Host[], Host[]], bothWays: boolean): void {
     const { network } = this.#cluster;
     const pairs = a.flatMap((from) => b.map((to) => [from.name, to.name] as const));
     const all = bothWays ? [...pairs, ...pairs.map(([x, y]) => [y, x] as const)] : pairs;
@@ -201,19 +211,46 @@ export class Faults {
 
   #join(): void {
     const members = this.#cluster.managers.filter(({ removed }) => !removed);
-    if (members.length < MEMBERS_MAX) this.#cluster.join();
+    if (members.length >= MEMBERS_MAX) return;
+    this.#cluster.join().catch((error) => this.#log('join', errorMessage(error)));
   }
 
-  #remove(): void {
-    const consensus = this.#cluster.leader()?.consensus;
-    const members = consensus?.members() ?? [];
-    if (!consensus || members.length <= MEMBERS_MIN) return;
+  #demote(): void {
+    const members = this.#cluster.leader()?.consensus?.members() ?? [];
+    if (members.length <= MEMBERS_MIN) return;
     const victim = members[randomInt(this.#random, 0, members.length - 1)]!;
-    this.#log('remove', victim.nodeId);
-    consensus.removeMember(victim.raftId).then(
-      () => this.#log('remove', `${victim.nodeId} is out`),
-      (error) => this.#log('remove', `${victim.nodeId}: ${errorMessage(error)}`),
-    );
+    this.#log('demote', victim.nodeId);
+    this.#cluster.demote(victim.nodeId).catch((error) => this.#log('demote', errorMessage(error)));
+  }
+
+  #crashWorker(): void {
+    const worker = this.#pick(this.#cluster.workers);
+    if (!worker) return;
+    worker.crash(this.#random.float() < 0.5);
+    this.#later(() => worker.start());
+  }
+
+  #stopWorker(): void {
+    const worker = this.#pick(this.#cluster.workers);
+    if (!worker) return;
+    worker.stop().catch((error) => this.#world.fail(error));
+    this.#later(() => worker.start());
+  }
+
+  #exitContainer(): void {
+    const worker = this.#pick(this.#cluster.workers);
+    const task = worker?.engine.exitOne(randomInt(this.#random, 0, 1));
+    if (task) this.#log('exit', `${worker?.name} ${task}`);
+  }
+
+  #breakRuntime(): void {
+    const worker = this.#pick(this.#cluster.workers);
+    if (!worker) return;
+    worker.engine.failures = 0.5;
+    this.#log('runtime', `of ${worker.name} fails`);
+    this.#later(() => {
+      worker.engine.failures = 0;
+    });
   }
 
   #any(): SimManager | undefined {
@@ -227,7 +264,7 @@ export class Faults {
     return this.#pick(this.#cluster.managers.filter(({ running }) => running));
   }
 
-  #pick(from: readonly SimManager[]): SimManager | undefined {
+  #pick<T>(from: readonly T[]): T | undefined {
     return from[randomInt(this.#random, 0, from.length - 1)];
   }
 
@@ -244,6 +281,6 @@ export class Faults {
   }
 }
 
-function names(managers: readonly SimManager[]): string {
-  return managers.map(({ name }) => name).join(',');
+function names(hosts: readonly Host[]): string {
+  return hosts.map(({ name }) => name).join(',');
 }

@@ -1,16 +1,20 @@
 import type { Message } from 'raft-ts';
-import type { Startable } from '../../../common/startable.ts';
 import { fromWire } from '../../../manager/consensus/wire.ts';
+import type { WriteTx } from '../../../manager/store/types.ts';
 import { RaftMessageBatch, RaftService } from '../../../proto/gen/swarm/raft.ts';
+import { NodeRole } from '../../../proto/gen/swarm/types.ts';
 import { RaftOracle } from '../checks/raft-oracle.ts';
 import { digestOf, StoreOracle } from '../checks/store-oracle.ts';
 import { SimGrpc, type Tapped } from '../world/grpc.ts';
 import { SimNetwork } from '../world/network.ts';
 import { Violation, type World } from '../world/world.ts';
 import { type ManagerLife, SimManager } from './sim-manager.ts';
+import { agentServices, newNode, SimRole, setUpCluster } from './sim-role.ts';
+import { SimWorker } from './sim-worker.ts';
 
 export interface SimClusterInit {
   readonly managers: number;
+  readonly workers: number;
   /** The largest relative error of a clock. */
   readonly drift: number;
 }
@@ -27,31 +31,24 @@ export class SimCluster {
   readonly raftOracle: RaftOracle;
   readonly storeOracle: StoreOracle;
   readonly managers: SimManager[] = [];
-  readonly #createRole: (life: ManagerLife) => Startable;
-  readonly #services: ((life: ManagerLife) => Parameters<SimGrpc['listen']>[2]) | undefined;
+  readonly workers: SimWorker[] = [];
+  /** The managers of the beginning. */
+  readonly #first: readonly string[];
   readonly #drift: number;
   readonly #byName = new Map<string, SimManager>();
-  #hosts = 0;
 
-  constructor(
-    components: {
-      readonly world: World;
-      readonly createRole: (life: ManagerLife) => Startable;
-      readonly services?: (life: ManagerLife) => Parameters<SimGrpc['listen']>[2];
-    },
-    init: SimClusterInit,
-  ) {
+  constructor(components: { readonly world: World }, init: SimClusterInit) {
     const { world } = components;
     this.world = world;
-    this.#createRole = components.createRole;
-    this.#services = components.services;
     this.#drift = init.drift;
     this.network = new SimNetwork({ world });
     this.grpc = new SimGrpc(this.network);
     this.raftOracle = new RaftOracle(world);
     this.storeOracle = new StoreOracle(world);
     this.grpc.tap = (tapped) => this.#onMessage(tapped);
-    for (let i = 0; i < init.managers; i++) this.#addHost();
+    for (let i = 0; i < init.managers; i++) this.#addManager();
+    this.#first = this.managers.map(({ name }) => name);
+    for (let i = 1; i <= init.workers; i++) this.#addWorker(`n${i}`);
     world.addCheck(() => this.#inspect());
   }
 
@@ -62,6 +59,12 @@ export class SimCluster {
     await this.#must('the first manager leads', () => first!.consensus?.isLeader ?? false);
     for (const manager of others) manager.start('restart');
     await this.#must('all managers vote', () => this.#voters() === this.managers.length);
+    for (const worker of this.workers) worker.start();
+  }
+
+  /** Everything that can fail. */
+  get hosts(): readonly (SimManager | SimWorker)[] {
+    return [...this.managers, ...this.workers];
   }
 
   addresses(): readonly string[] {
@@ -74,17 +77,31 @@ export class SimCluster {
       .sort((a, b) => b.consensus!.stats().term - a.consensus!.stats().term)[0];
   }
 
-  /** A new host, which asks to become a member. */
-  join(): SimManager {
-    const manager = this.#addHost();
+  /** A node is promoted, which then asks to become a member. */
+  async join(): Promise<void> {
+    const store = this.leader()?.life?.store;
+    if (!store) return;
+    const manager = this.#addManager();
+    // Not to be started before it is a manager.
+    manager.removed = true;
+    await store.update((tx) => tx.create('node', newNode(manager.name, NodeRole.MANAGER)));
     manager.start('restart');
-    return manager;
   }
 
-  /** All that run hold the same. */
+  /** A manager is demoted, which takes it out of the members. */
+  async demote(name: string): Promise<void> {
+    await this.leader()?.life?.store.update((tx) => {
+      const node = tx.get('node', name);
+      if (!node?.spec) return;
+      tx.update('node', { ...node, spec: { ...node.spec, desiredRole: NodeRole.WORKER } });
+    });
+  }
+
+  /** All members hold the same. */
   assertEqual(): void {
-    const lives = this.managers.flatMap(({ life, running }) => (running && life ? [life] : []));
-    const [first, ...others] = lives;
+    const [first, ...others] = this.managers.flatMap(({ life, running }) =>
+      running && life ? [life] : [],
+    );
     if (!first) throw new Violation('no manager runs in the end');
     const digest = digestOf(first.store);
     for (const life of others) {
@@ -93,12 +110,15 @@ export class SimCluster {
     }
   }
 
+  /** Every member votes and has applied everything, and nobody else runs. */
   isSettled(): boolean {
     const leader = this.leader()?.consensus;
     if (!leader) return false;
     const { lastIndex } = leader.stats();
     const members = leader.members();
+    const ids = new Set(members.map(({ nodeId }) => nodeId));
     if (members.some(({ learner }) => learner)) return false;
+    if (this.managers.some(({ name, running }) => running && !ids.has(name))) return false;
     return members.every(({ nodeId }) => {
       const life = this.#byName.get(nodeId)?.life;
       return life?.ready && life.consensus?.stats().appliedIndex === lastIndex;
@@ -115,16 +135,16 @@ export class SimCluster {
     return members.filter(({ learner }) => !learner).length;
   }
 
-  #addHost(): SimManager {
+  #addManager(): SimManager {
     const { world, grpc } = this;
     const random = world.random();
     const manager = new SimManager(
       {
         world,
         grpc,
-        createRole: this.#createRole,
+        createRole: (life) => new SimRole(life, (tx) => this.#setUp(tx)),
+        services: agentServices,
         remotes: () => this.addresses(),
-        ...(this.#services ? { services: this.#services } : {}),
         observer: {
           started: (life) => this.storeOracle.follow(life),
           applied: (life, index, data) => this.raftOracle.applied(life, index, data),
@@ -132,7 +152,7 @@ export class SimCluster {
         },
       },
       {
-        name: `m${++this.#hosts}`,
+        name: `m${this.managers.length + 1}`,
         clockRate: 1 + (2 * random.float() - 1) * this.#drift,
         clockOffset: (2 * random.float() - 1) * CLOCK_OFFSET_MS,
         raft: { snapshotPolicy: SNAPSHOT_POLICY },
@@ -141,6 +161,18 @@ export class SimCluster {
     this.managers.push(manager);
     this.#byName.set(manager.name, manager);
     return manager;
+  }
+
+  #addWorker(name: string): void {
+    const { world, grpc } = this;
+    const clockRate = 1 + (2 * world.random().float() - 1) * this.#drift;
+    const managers = this.managers.map(({ addr }) => addr);
+    this.workers.push(new SimWorker({ world, grpc }, { name, clockRate, managers }));
+  }
+
+  #setUp(tx: WriteTx): void {
+    const workers = this.workers.map(({ name }) => name);
+    setUpCluster(tx, { managers: this.#first, workers });
   }
 
   #onLeadership(life: ManagerLife, isLeader: boolean): void {
@@ -153,7 +185,8 @@ export class SimCluster {
   #onMessage({ from, to, method, message }: Tapped): void {
     const { world } = this;
     if (method !== RaftService.streamMessages.path) {
-      world.log(from, 'call', `${to} ${method} ${message.length}`);
+      const name = method.slice(method.lastIndexOf('/') + 1);
+      world.log(from, 'call', `${to} ${name} ${message.length} bytes`);
       return;
     }
     for (const wire of RaftMessageBatch.decode(message).messages) {

@@ -111,7 +111,13 @@ export class SimManager {
     const consensus = () => life.consensus;
     grpc.listen(this.addr, { host: this.name, process: life.process }, [
       [RaftService, createRaftService({ consensus, callerOf })],
-      [RaftMembershipServiceService, createRaftMembershipService({ consensus, callerOf })],
+      [
+        RaftMembershipServiceService,
+        createRaftMembershipService({
+          consensus,
+          callerOf: (call) => currentRole(life, callerOf(call)),
+        }),
+      ],
       ...(services?.(life) ?? []),
     ]);
     observer.started(life);
@@ -290,6 +296,13 @@ export class SimManager {
   #log(kind: string, details: string): void {
     this.#components.world.log(this.name, kind, details);
   }
+}
+
+/** As in the product: who is demoted must not enter again. */
+function currentRole<T extends { nodeId: string }>({ store }: ManagerLife, caller: T) {
+  const node = store.view((tx) => tx.get('node', caller.nodeId));
+  const isManager = node?.role === NodeRole.MANAGER && node.spec?.desiredRole === NodeRole.MANAGER;
+  return { ...caller, role: isManager ? NodeRole.MANAGER : NodeRole.WORKER };
 }
 
 function askToJoin(life: ManagerLife, remote: string, addr: string): Promise<RaftJoinResponse> {

@@ -12,6 +12,8 @@ export interface SimProcessInit {
 
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 
+const FOREVER = new Promise<never>(() => undefined);
+
 /**
  * One life of a process. All that reaches it goes through `deliver`: after its end nothing does, and
  * while it is frozen everything waits. What is left of its code then waits for ever.
@@ -58,6 +60,13 @@ export class SimProcess {
     }
     this.#world.touched.add(this);
     run();
+  }
+
+  /** What code of this process asks of the outside: after its end nothing is done, nor answered. */
+  async outside<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#ended) return FOREVER;
+    const result = await work();
+    return this.#ended ? FOREVER : result;
   }
 
   /** The process gets no time, as if it were swapped out; the world goes on. */
