@@ -1,3 +1,2 @@
-export const LAB_NAME = 'bench';
-// Read by the lab when it is loaded.
-process.env['SWARM_LAB'] = LAB_NAME;
+// Read by the lab of the e2e tests when it is loaded: this must be imported before it.
+process.env['SWARM_LAB'] ??= 'bench';

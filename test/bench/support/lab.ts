@@ -1,5 +1,4 @@
 /** The lab of the e2e tests under a name of its own, so that the two do not meet. */
 import './lab-name.ts';
 
-export { Lab } from '../../e2e/lab.ts';
-export { LAB_NAME } from './lab-name.ts';
+export { image, LAB_NAME, Lab } from '../../e2e/lab.ts';

@@ -1,6 +1,5 @@
-import { image } from '../../e2e/lab.ts';
 import { Api } from './api.ts';
-import { LAB_NAME, Lab } from './lab.ts';
+import { image, LAB_NAME, Lab } from './lab.ts';
 import { findProcess } from './processes.ts';
 import type { SwarmUnderTest } from './swarm.ts';
 
