@@ -71,6 +71,7 @@ export class Overlay {
 
   silence(): void {
     if (this.#identity) this.#gossip.leaveNetwork(this.network.id);
+    this.#records.forget(this.network.id);
     this.#identity = undefined;
   }
 

@@ -227,7 +227,7 @@ export class Wiring {
 
   /** The ingress endpoints to have routes to, from the rows of the ingress network. */
   ingressEndpoints(networkId: string): ReadonlySet<string> {
-    const rows = this.#components.records.endpoints(networkId);
+    const rows = this.#components.records.lingeringEndpoints(networkId);
     return new Set(ingressAddresses(rows).slice(0, CLIENT_ADDRESS_NODES_MAX));
   }
 

@@ -186,6 +186,46 @@ describe('the driver of a node', () => {
     assert.equal(node.kernel.peerEntries(overlay, 'vxlan0').neighbours.length, 0);
   });
 
+  test('a silent node is still talked to, until it has left or another has its address', async () => {
+    const bus = new GossipBus();
+    const [node, other, third] = [
+      await newNode(1, bus),
+      await newNode(2, bus),
+      await newNode(3, bus),
+    ];
+    await runTask(node);
+    await other.driver.setNodeAttachments([attachment(ingressNetwork, '10.0.0.8/24')]);
+    const run = async ({ driver }: FakeNode, name: string, address: string) => {
+      await driver.createSandbox(sandboxConfig(name));
+      const endpoint = endpointConfig(name, back, address);
+      await driver.connect(sandboxConfig(name).containerId, endpoint);
+    };
+    await run(other, 'tool', '10.0.1.7/24');
+    await run(other, 'tool2', '10.0.1.8/24');
+    await settle();
+    const vteps = () =>
+      node.kernel
+        .peerEntries(`1-${back.id.slice(0, 10)}`, 'vxlan0')
+        .fdb.map(({ mac, vtep }) => `${mac.slice(-2)} ${vtep}`)
+        .sort();
+    const task = sandboxConfig('web.1.task').containerId.slice(0, 12);
+    const routes = () => node.kernel.rules(task).length;
+    assert.deepEqual(vteps(), ['07 192.168.1.2', '08 192.168.1.2']);
+    assert.equal(routes(), 1);
+    bus.setAlive(other.identity.nodeId, false);
+    await settle();
+    assert.deepEqual(vteps(), ['07 192.168.1.2', '08 192.168.1.2']);
+    assert.equal(routes(), 1);
+    await run(third, 'tool3', '10.0.1.8/24');
+    await settle();
+    assert.deepEqual(vteps(), ['07 192.168.1.2', '08 192.168.1.3']);
+    bus.setAlive(other.identity.nodeId, true);
+    await other.driver.leaveSwarm();
+    await settle();
+    assert.deepEqual(vteps(), ['08 192.168.1.3']);
+    assert.equal(routes(), 0);
+  });
+
   test('a device with the same VNI that somebody left behind gives way', async () => {
     const node = await newNode();
     await node.kernel.createNetns('1-oldoldoldo');
