@@ -68,7 +68,7 @@ prepare() {
   cd "$REPO"
   if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
     say "installing npm packages"
-    npm ci --no-audit --no-fund >/tmp/swarm-npm.log 2>&1 || die "npm ci failed, see /tmp/swarm-npm.log"
+    npm install --no-save --no-audit --no-fund >/tmp/swarm-npm.log 2>&1 || die "npm install failed, see /tmp/swarm-npm.log"
   fi
   if [ ! -f dist/swarmd/main.js ] || [ -n "$(newer_sources)" ]; then
     say "building"
