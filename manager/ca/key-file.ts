@@ -1,9 +1,9 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { writeFileAtomic } from '../../common/atomic-file.ts';
 import { SwarmError } from '../../common/errors.ts';
 import type { Random } from '../../common/random.ts';
+import { unlockKeyNeeded, wrongUnlockKey } from './unlock-key.ts';
 
 const KEY_SIZE = 32;
 const NONCE_SIZE = 12;
@@ -15,74 +15,139 @@ interface KeyFileContent {
   readonly format: number;
   readonly locked: boolean;
   readonly keys: readonly string[];
+  /** Wrapped likewise. */
+  readonly passphrase: string;
+}
+
+interface Secrets {
+  readonly keys: readonly Uint8Array[];
+  readonly passphrase: Uint8Array;
 }
 
 export interface KeyFileInit {
   readonly path: string;
-  /** The cluster's unlock key, needed while the file is locked. */
+  /** The cluster's unlock key, needed while the file is locked; a new file is locked with it. */
   readonly unlockKey?: Uint8Array | undefined;
 }
 
 /**
- * The data encryption keys (DEK) of this manager's log, in a file of their own (0600, written whole).
- * With an unlock key they are wrapped by it (AES-256-GCM under a key derived with HKDF-SHA-256);
- * without one they lie there in the clear, and only the file's mode protects them. It is the key ring
- * that the consensus log seals with.
+ * The secrets of this manager that open all others at rest: the data encryption keys (DEK) of its log
+ * and the passphrase of its TLS key. They are in a file of their own (0600, always replaced as a
+ * whole). With an unlock key they are wrapped by it (AES-256-GCM under a key derived with
+ * HKDF-SHA-256), so that locking, unlocking and a new unlock key are each one atomic write; without
+ * one they lie there in the clear, and only the file's mode protects them. It is the key ring that the
+ * consensus log seals with.
+ *
+ * Invariant: what `current` and `passphrase` give is on disk. Calls that write are not concurrent.
  */
 export class KeyFile {
   readonly #path: string;
   readonly #random: Random;
-  #keys: readonly Uint8Array[];
+  #secrets: Secrets;
+  #unlockKey: Uint8Array | undefined;
 
-  private constructor(path: string, random: Random, keys: readonly Uint8Array[]) {
+  private constructor(
+    path: string,
+    random: Random,
+    secrets: Secrets,
+    unlockKey: Uint8Array | undefined,
+  ) {
     this.#path = path;
     this.#random = random;
-    this.#keys = keys;
+    this.#secrets = secrets;
+    this.#unlockKey = unlockKey;
   }
 
   /**
-   * Reads the file, or makes it with a fresh key. Throws SWM_LOCKED without the unlock key that it
-   * needs, SWM_INVALID_ARGUMENT with a wrong one.
+   * Reads the file, or makes it with fresh keys. Throws SWM_LOCKED without the unlock key that it
+   * needs, SWM_UNAUTHENTICATED with a wrong one.
    */
   static async open(components: { readonly random: Random }, init: KeyFileInit): Promise<KeyFile> {
-    const { random } = components;
+    return (await KeyFile.read(components, init)) ?? (await KeyFile.#create(components, init));
+  }
+
+  /** As `open`, but undefined when there is no file. */
+  static async read(
+    components: { readonly random: Random },
+    init: KeyFileInit,
+  ): Promise<KeyFile | undefined> {
     const content = await readContent(init.path);
-    if (content) return new KeyFile(init.path, random, unwrapAll(content, init.unlockKey));
-    const file = new KeyFile(init.path, random, [random.bytes(KEY_SIZE)]);
-    await mkdir(dirname(init.path), { recursive: true, mode: 0o700 });
-    await file.save(init.unlockKey);
+    if (!content) return undefined;
+    const unlockKey = content.locked ? init.unlockKey : undefined;
+    const secrets = readSecrets(content, unlockKey);
+    return new KeyFile(init.path, components.random, secrets, unlockKey);
+  }
+
+  static async #create(
+    { random }: { readonly random: Random },
+    { path, unlockKey }: KeyFileInit,
+  ): Promise<KeyFile> {
+    const secrets = { keys: [random.bytes(KEY_SIZE)], passphrase: random.bytes(KEY_SIZE) };
+    const file = new KeyFile(path, random, secrets, unlockKey);
+    await file.#write(secrets, unlockKey);
     return file;
   }
 
   get current(): Uint8Array {
-    return this.#keys[0] as Uint8Array;
+    return this.#secrets.keys[0] as Uint8Array;
   }
 
   get all(): readonly Uint8Array[] {
-    return this.#keys;
+    return this.#secrets.keys;
   }
 
-  /** Writes the keys anew, wrapped by `unlockKey` or, without it, in the clear. */
-  async save(unlockKey?: Uint8Array): Promise<void> {
-    const keys = this.#keys.map((key) => (unlockKey ? this.#wrap(key, unlockKey) : key));
+  /** Of this node's TLS key, while managers are locked. */
+  get passphrase(): string {
+    return Buffer.from(this.#secrets.passphrase).toString('base64');
+  }
+
+  /** What the file is wrapped with; undefined while it is not locked. */
+  get unlockKey(): Uint8Array | undefined {
+    return this.#unlockKey;
+  }
+
+  /** True until `forgetOldKeys` says that nothing is sealed with an older key any more. */
+  get isRotating(): boolean {
+    return this.#secrets.keys.length > 1;
+  }
+
+  /** Wraps the same secrets with another unlock key or, without one, with none. */
+  async wrap(unlockKey: Uint8Array | undefined): Promise<void> {
+    await this.#write(this.#secrets, unlockKey);
+  }
+
+  /**
+   * Locks what was in the clear so far, with new secrets: the old ones may have been read. The log is
+   * sealed with the new key from now on, and read with the old ones too until `forgetOldKeys`.
+   */
+  async lock(unlockKey: Uint8Array): Promise<void> {
+    const keys = [this.#random.bytes(KEY_SIZE), ...this.#secrets.keys];
+    await this.#write({ keys, passphrase: this.#random.bytes(KEY_SIZE) }, unlockKey);
+  }
+
+  async forgetOldKeys(): Promise<void> {
+    await this.#write({ ...this.#secrets, keys: [this.current] }, this.#unlockKey);
+  }
+
+  /** Nothing is sealed with a key that a crash could take away: memory follows the disk. */
+  async #write(secrets: Secrets, unlockKey: Uint8Array | undefined): Promise<void> {
+    const encode = (secret: Uint8Array) =>
+      Buffer.from(unlockKey ? this.#wrapped(secret, unlockKey) : secret).toString('base64');
     const content: KeyFileContent = {
       format: FORMAT,
       locked: unlockKey !== undefined,
-      keys: keys.map((key) => Buffer.from(key).toString('base64')),
+      keys: secrets.keys.map(encode),
+      passphrase: encode(secrets.passphrase),
     };
     await writeFileAtomic(this.#path, `${JSON.stringify(content)}\n`, 0o600);
+    this.#secrets = secrets;
+    this.#unlockKey = unlockKey;
   }
 
-  /** Seals what is written from now on with a new key, and keeps the old ones to read with. */
-  async rotate(unlockKey?: Uint8Array): Promise<void> {
-    this.#keys = [this.#random.bytes(KEY_SIZE), ...this.#keys];
-    await this.save(unlockKey);
-  }
-
-  #wrap(key: Uint8Array, unlockKey: Uint8Array): Buffer {
+  #wrapped(secret: Uint8Array, unlockKey: Uint8Array): Buffer {
     const nonce = this.#random.bytes(NONCE_SIZE);
     const cipher = createCipheriv('aes-256-gcm', deriveKek(unlockKey), nonce);
-    return Buffer.concat([nonce, cipher.update(key), cipher.final(), cipher.getAuthTag()]);
+    return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
   }
 }
 
@@ -96,23 +161,20 @@ async function readContent(path: string): Promise<KeyFileContent | undefined> {
   }
   try {
     const content = JSON.parse(text) as KeyFileContent;
-    if (content.format === FORMAT && content.keys.length > 0) return content;
+    if (content.format === FORMAT && content.keys.length > 0 && content.passphrase) return content;
   } catch {
     // Told below, with the file's name.
   }
   throw new SwarmError('SWM_INTERNAL', `${path} is not a key file of format ${FORMAT}`);
 }
 
-function unwrapAll(content: KeyFileContent, unlockKey: Uint8Array | undefined): Uint8Array[] {
-  const keys = content.keys.map((key) => Buffer.from(key, 'base64'));
-  if (!content.locked) return keys;
-  if (!unlockKey) {
-    throw new SwarmError(
-      'SWM_LOCKED',
-      'Swarm is encrypted and needs to be unlocked before it can be used. Please use "docker swarm unlock" to unlock it.',
-    );
-  }
-  return keys.map((wrapped) => unwrap(wrapped, unlockKey));
+function readSecrets(content: KeyFileContent, unlockKey: Uint8Array | undefined): Secrets {
+  if (content.locked && !unlockKey) throw unlockKeyNeeded();
+  const decode = (text: string): Uint8Array => {
+    const bytes = Buffer.from(text, 'base64');
+    return unlockKey ? unwrap(bytes, unlockKey) : bytes;
+  };
+  return { keys: content.keys.map(decode), passphrase: decode(content.passphrase) };
 }
 
 function unwrap(wrapped: Buffer, unlockKey: Uint8Array): Uint8Array {
@@ -123,11 +185,7 @@ function unwrap(wrapped: Buffer, unlockKey: Uint8Array): Uint8Array {
     decipher.setAuthTag(wrapped.subarray(end));
     return Buffer.concat([decipher.update(wrapped.subarray(NONCE_SIZE, end)), decipher.final()]);
   } catch (cause) {
-    throw new SwarmError(
-      'SWM_INVALID_ARGUMENT',
-      'swarm could not be unlocked: invalid key provided',
-      { cause },
-    );
+    throw wrongUnlockKey(cause);
   }
 }
 

@@ -15,6 +15,7 @@ import {
 import { type EnrolmentComponents, type EnrolmentRequest, enrol, tryEach } from './enrolment.ts';
 import { identityOfCertificate } from './identity.ts';
 import { obtainCertificate } from './obtain-certificate.ts';
+import { decryptKey, encryptKey, isEncryptedKey } from './private-key.ts';
 import { renewalDelay, retryDelay } from './renewal.ts';
 import { createRootCa, DEFAULT_CERTIFICATE_VALIDITY_MS, RootCa } from './root-ca.ts';
 import { type NodeFiles, readNodeFiles, writeNodeFiles } from './state-files.ts';
@@ -29,6 +30,8 @@ export interface SecurityConfigComponents extends EnrolmentComponents {
 
 export interface SecurityConfigInit {
   readonly stateDir: string;
+  /** Of the TLS key on disk, while managers are locked. */
+  readonly passphrase?: string | undefined;
 }
 
 export interface BootstrapInit extends SecurityConfigInit {
@@ -54,6 +57,8 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
   #timer: Timer | undefined;
   #failures = 0;
   #renewal: Promise<void> | undefined;
+  #passphrase: string | undefined;
+  #writing: Promise<void> = Promise.resolve();
   readonly #abort = new AbortController();
 
   private constructor(
@@ -66,6 +71,7 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
     this.#identity = identityOfCertificate(init.files.certificatePem);
     this.#rootCa = init.rootCa ?? new RootCa(init.files.rootCaPem);
     this.#source = new CredentialSource(init.files);
+    this.#passphrase = init.passphrase;
   }
 
   /** The identity kept in `stateDir`; undefined when this machine is in no swarm. */
@@ -73,8 +79,17 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
     components: SecurityConfigComponents,
     init: SecurityConfigInit,
   ): Promise<SecurityConfig | undefined> {
-    const files = await readNodeFiles(init.stateDir);
-    return files && new SecurityConfig(components, { ...init, files });
+    const stored = await readNodeFiles(init.stateDir);
+    if (!stored) return undefined;
+    const files = { ...stored, keyPem: decryptKey(stored.keyPem, init.passphrase) };
+    const passphrase = isEncryptedKey(stored.keyPem) ? init.passphrase : undefined;
+    return new SecurityConfig(components, { stateDir: init.stateDir, files, passphrase });
+  }
+
+  /** Who the certificate in `stateDir` is of. Needs no key. */
+  static async peek(stateDir: string): Promise<CertificateIdentity | undefined> {
+    const files = await readNodeFiles(stateDir);
+    return files && identityOfCertificate(files.certificatePem);
   }
 
   /** A new cluster: a new root, and this node its first manager. */
@@ -141,6 +156,19 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
     return credentials;
   }
 
+  /** True when the TLS key on disk needs a passphrase. */
+  get isKeyEncrypted(): boolean {
+    return this.#passphrase !== undefined;
+  }
+
+  /**
+   * Has the TLS key on disk need `passphrase` from now on or, without one, none. The key of a worker
+   * is never encrypted, since nobody could unlock it.
+   */
+  async encryptKey(passphrase: string | undefined): Promise<void> {
+    await this.#write(() => ({ files: this.#files, passphrase, role: this.#identity.role }));
+  }
+
   /** The managers to ask, as far as they are known. */
   remotes(): readonly string[] {
     return this.#components.remotes();
@@ -195,13 +223,29 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
 
   async #install(files: NodeFiles): Promise<void> {
     const identity = identityOfCertificate(files.certificatePem);
-    await writeNodeFiles(this.#stateDir, files);
+    await this.#write(() => ({ files, passphrase: this.#passphrase, role: identity.role }));
     this.#identity = identity;
     this.#files = files;
     this.#rootCa = new RootCa(files.rootCaPem, this.#rootCa.keyPem);
     this.#clientCredentials.clear();
     this.#source.update(files);
     for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** One after the other: `next` is asked when its turn comes. */
+  #write(
+    next: () => { files: NodeFiles; passphrase: string | undefined; role: NodeRole },
+  ): Promise<void> {
+    const writing = this.#writing.then(async () => {
+      const { files, passphrase: wanted, role } = next();
+      const passphrase = role === NodeRole.MANAGER ? wanted : undefined;
+      const { keyPem } = files;
+      const stored = passphrase === undefined ? keyPem : encryptKey(keyPem, passphrase);
+      await writeNodeFiles(this.#stateDir, { ...files, keyPem: stored });
+      this.#passphrase = passphrase;
+    });
+    this.#writing = writing.catch(() => {});
+    return writing;
   }
 
   #schedule(delayMs: number): void {

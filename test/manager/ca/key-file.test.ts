@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { KeyFile } from '../../../manager/ca/key-file.ts';
+import { formatUnlockKey, parseUnlockKey } from '../../../manager/ca/unlock-key.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 import { tempDir } from './fixture.ts';
 
@@ -18,31 +19,72 @@ test('a new file has one key, readable by its owner only, and keeps it', async (
   assert.deepEqual(Buffer.from(again.current), Buffer.from(file.current));
 });
 
-test('rotation puts a new key first and keeps the old ones', async (t) => {
+test('locking takes new secrets, and keeps the old keys until they are not needed', async (t) => {
   const path = join(await tempDir(t), 'keys.json');
   const file = await KeyFile.open({ random }, { path });
-  const old = file.current;
-  await file.rotate();
+  const { current: old, passphrase } = file;
+  assert.equal(file.isRotating, false);
+  await file.lock(unlockKey);
   assert.notDeepEqual(file.current, old);
-  const again = await KeyFile.open({ random }, { path });
+  assert.notEqual(file.passphrase, passphrase);
+  assert(file.isRotating);
+  const again = await KeyFile.open({ random }, { path, unlockKey });
   assert.deepEqual(
     again.all.map((key) => Buffer.from(key)),
     [file.current, old].map((key) => Buffer.from(key)),
   );
+  await again.forgetOldKeys();
+  assert.equal(again.isRotating, false);
+  const last = await KeyFile.open({ random }, { path, unlockKey });
+  assert.deepEqual(last.all, [Buffer.from(file.current)]);
+  assert.equal(last.passphrase, file.passphrase);
 });
 
 test('a locked file opens with its unlock key only', async (t) => {
   const path = join(await tempDir(t), 'keys.json');
   const file = await KeyFile.open({ random }, { path });
   const key = Buffer.from(file.current);
-  await file.save(unlockKey);
-  assert(!(await readFile(path, 'utf8')).includes(key.toString('base64')));
+  await file.wrap(unlockKey);
+  const text = await readFile(path, 'utf8');
+  assert(!text.includes(key.toString('base64')) && !text.includes(file.passphrase));
   const unlocked = await KeyFile.open({ random }, { path, unlockKey });
   assert.deepEqual(Buffer.from(unlocked.current), key);
+  assert.deepEqual(unlocked.unlockKey, unlockKey);
   await assert.rejects(KeyFile.open({ random }, { path }), { code: 'SWM_LOCKED' });
-  await assert.rejects(KeyFile.open({ random }, { path, unlockKey: Buffer.alloc(32, 8) }), {
+  const other = Buffer.alloc(32, 8);
+  const refusal = {
+    code: 'SWM_UNAUTHENTICATED',
     message: 'swarm could not be unlocked: invalid key provided',
-  });
+  };
+  await assert.rejects(KeyFile.open({ random }, { path, unlockKey: other }), refusal);
+  await unlocked.wrap(other);
+  await assert.rejects(KeyFile.open({ random }, { path, unlockKey }), refusal);
+  await unlocked.wrap(undefined);
+  const open = await KeyFile.open({ random }, { path, unlockKey: other });
+  assert.equal(open.unlockKey, undefined);
+  assert.deepEqual(Buffer.from(open.current), key);
+});
+
+test('keys count only once they are on disk', async (t) => {
+  const directory = join(await tempDir(t), 'raft');
+  const file = await KeyFile.open({ random }, { path: join(directory, 'keys.json') });
+  const { current, passphrase } = file;
+  await rm(directory, { recursive: true });
+  await writeFile(directory, 'no folder');
+  await assert.rejects(file.lock(unlockKey));
+  assert.deepEqual(
+    [file.current, file.passphrase, file.unlockKey],
+    [current, passphrase, undefined],
+  );
+});
+
+test('unlock keys are told from anything else', () => {
+  const text = formatUnlockKey(unlockKey);
+  assert.match(text, /^SWMKEY-1-[A-Za-z0-9+/]{43}$/);
+  assert.deepEqual(parseUnlockKey(` ${text}\n`), Buffer.from(unlockKey));
+  for (const wrong of ['', 'SWMKEY-1-', text.slice(0, -1), `${text}x`, text.replace('1', '2')]) {
+    assert.throws(() => parseUnlockKey(wrong), { code: 'SWM_UNAUTHENTICATED' }, wrong);
+  }
 });
 
 test('a file that is something else is named in the error', async (t) => {
