@@ -42,8 +42,12 @@ export class ApiClient {
     this.#modem = new Dockerode(connectionOptions(host)).modem;
   }
 
-  get<T>(path: string, query?: Query): Promise<T> {
-    return this.#json('GET', path, query ? { query } : {});
+  get<T>(
+    path: string,
+    query: Query = {},
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    return this.#json('GET', path, { query, headers });
   }
 
   post<T>(path: string, options: RequestOptions = {}): Promise<T> {

@@ -63,7 +63,26 @@ export function createProgram(context: Context): Command {
   addSystemCommands(program, context);
   addInspectCommand(program, context);
   inherit(program);
+  groupHelp(program);
   return program;
+}
+
+/** The help lists commands by what they are about; first what this program is for. */
+const HELP_GROUPS: Readonly<Record<string, string>> = {
+  'The swarm:': 'init join join-token leave swarm node service network secret config',
+  'Containers of this node:':
+    'container run create start stop restart kill rm ps exec attach logs inspect cp port top stats ' +
+    'pause unpause rename wait volume',
+  'Images of this node:': 'image images pull rmi tag history load save import',
+  'This node:': 'info version events system',
+};
+
+function groupHelp(program: Command): void {
+  for (const [title, names] of Object.entries(HELP_GROUPS)) {
+    for (const name of names.split(' ')) {
+      program.commands.find((command) => command.name() === name)?.helpGroup(title);
+    }
+  }
 }
 
 /** Sub-commands made with `command()` take over settings at their creation; aliases of them do not. */

@@ -4,7 +4,7 @@ import { inspectContainer } from '../container/inspect.ts';
 import { containerPath } from '../container/paths.ts';
 import { type Context, forEachName, print } from '../context.ts';
 import { collect, parseInteger } from '../options/parse.ts';
-import { ago, ellipsis, humanSize } from '../output/human.ts';
+import { ago, ellipsis, humanSize, plainTime } from '../output/human.ts';
 import { inspectAll } from '../output/inspect.ts';
 import { type Column, printList } from '../output/list.ts';
 import { type ContainerPort, displayPorts } from '../output/ports.ts';
@@ -138,7 +138,7 @@ function columns(
     {
       key: 'CreatedAt',
       header: 'CREATED AT',
-      value: ({ Created }) => new Date(Created * 1_000).toISOString(),
+      value: ({ Created }) => plainTime(Created),
       hidden: true,
     },
     { key: 'State', header: 'STATE', value: ({ State }) => State, hidden: true },

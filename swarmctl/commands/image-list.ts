@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { filtersQuery } from '../client.ts';
 import type { Context } from '../context.ts';
 import { collect } from '../options/parse.ts';
-import { ago, humanSize } from '../output/human.ts';
+import { ago, humanSize, plainTime } from '../output/human.ts';
 import { type Column, printList } from '../output/list.ts';
 
 const ID_LENGTH = 12;
@@ -102,7 +102,7 @@ function columns(flags: ListFlags, id: (row: ImageRow) => string): Column<ImageR
     {
       key: 'CreatedAt',
       header: 'CREATED AT',
-      value: ({ image }) => new Date(image.Created * 1_000).toISOString(),
+      value: ({ image }) => plainTime(image.Created),
       hidden,
     },
     {

@@ -3,7 +3,7 @@ import { CliError } from '../cli-error.ts';
 import { type Context, forEachName, print } from '../context.ts';
 import { pullImage } from '../images/pull.ts';
 import { canonicalName, parseImage, repositoryOf, versionOf } from '../images/reference.ts';
-import { ago, ellipsis, humanSize } from '../output/human.ts';
+import { ago, ellipsis, humanSize, plainTime } from '../output/human.ts';
 import { inspectAll } from '../output/inspect.ts';
 import { progressTarget } from '../output/json-progress.ts';
 import { type Column, printList } from '../output/list.ts';
@@ -133,7 +133,7 @@ function historyColumns(trunc: boolean, id: (step: HistoryStep) => string): Colu
     {
       key: 'CreatedAt',
       header: 'CREATED AT',
-      value: ({ Created }) => new Date(Created * 1_000).toISOString(),
+      value: ({ Created }) => plainTime(Created),
       hidden: true,
     },
     {

@@ -19,7 +19,7 @@ import {
   type CommonFlags,
   collectPublish,
 } from '../service/flags.ts';
-import { pinImage } from '../service/pin-image.ts';
+import { authHeaders, pinImage } from '../service/pin-image.ts';
 import { waitUntilConverged } from '../service/progress.ts';
 import { applyCommonFlags } from '../service/spec.ts';
 import { parsePreference, parseUlimit } from '../service/values.ts';
@@ -102,7 +102,7 @@ async function create(
   const spec = await pinImage(context, applyCommonFlags(bare, flags), flags.resolveImage !== false);
   const { ID, Warnings } = await context.api.post<{ ID: string; Warnings?: string[] }>(
     '/services/create',
-    { body: spec },
+    { body: spec, headers: await authHeaders(context, spec, flags) },
   );
   for (const warning of Warnings ?? []) context.err.write(`${warning}\n`);
   print(context, ID);

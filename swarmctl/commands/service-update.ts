@@ -20,7 +20,7 @@ import {
   splitCommand,
 } from '../service/flags.ts';
 import { changeKeyed, changeList, changeMap, removePorts } from '../service/list-changes.ts';
-import { pinImage } from '../service/pin-image.ts';
+import { authHeaders, pinImage } from '../service/pin-image.ts';
 import { waitUntilConverged } from '../service/progress.ts';
 import { applyCommonFlags } from '../service/spec.ts';
 import { parsePreference, parseUlimit } from '../service/values.ts';
@@ -112,6 +112,7 @@ async function update(context: Context, name: string, flags: UpdateFlags): Promi
     {
       query: { version: service.Version.Index, registryAuthFrom: 'spec' },
       body: await pinImage(context, changed, resolve),
+      headers: await authHeaders(context, changed, flags),
     },
   );
   for (const warning of Warnings ?? []) context.err.write(`${warning}\n`);

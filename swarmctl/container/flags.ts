@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type NetworkOption, parseContainerNetwork } from '../options/container-networks.ts';
 import { type PortMapping, parseExpose, parseMapping } from '../options/container-ports.ts';
 import {
@@ -23,6 +23,7 @@ import {
 } from '../options/parse.ts';
 import { parseMount } from '../service/attachments.ts';
 import { parseUlimit } from '../service/values.ts';
+import { parseDetachKeys } from './detach-keys.ts';
 
 export const PULL_POLICIES = ['always', 'missing', 'never'] as const;
 
@@ -109,7 +110,17 @@ export interface RunFlags extends CreateFlags {
 export const DETACH_KEYS = [
   '--detach-keys <keys>',
   'keys that leave the container to itself (default: ctrl-p,ctrl-q)',
+  checkDetachKeys,
 ] as const;
+
+function checkDetachKeys(text: string): string {
+  try {
+    parseDetachKeys(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
 
 export function addSigProxy(command: Command): Command {
   return command.addOption(

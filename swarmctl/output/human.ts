@@ -20,6 +20,12 @@ export function ago(timestamp: string | number, now: number): string {
   return `${humanDuration(Math.max(0, now - then))} ago`;
 }
 
+/** As Docker's JSON has times: 2026-11-22 01:25:30 +0000 UTC. */
+export function plainTime(seconds: number): string {
+  const text = new Date(seconds * 1_000).toISOString();
+  return `${text.slice(0, 10)} ${text.slice(11, 19)} +0000 UTC`;
+}
+
 const DECIMAL = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 

@@ -1,5 +1,6 @@
 import type { ServiceSpec } from '../commands/api-types.ts';
 import { type Context, describeError } from '../context.ts';
+import { registryAuth } from '../images/registry-auth.ts';
 
 interface Distribution {
   readonly Descriptor: { readonly digest: string };
@@ -19,7 +20,9 @@ export async function pinImage(
   if (!container || !resolve || container.Image.includes('@')) return spec;
   try {
     const path = `/distribution/${container.Image}/json`;
-    const { Descriptor, Platforms = [] } = await context.api.get<Distribution>(path);
+    const headers = { 'X-Registry-Auth': await registryAuth(container.Image, context.env) };
+    const answer = await context.api.get<Distribution>(path, {}, headers);
+    const { Descriptor, Platforms = [] } = answer;
     const image = `${withTag(container.Image)}@${Descriptor.digest}`;
     const platforms = Platforms.filter((platform) => platform.architecture !== 'unknown');
     return {
@@ -47,4 +50,15 @@ export async function pinImage(
 
 function withTag(image: string): string {
   return /:[\w.-]+$/.test(image) ? image : `${image}:latest`;
+}
+
+/** With --with-registry-auth the login goes into the spec, for the nodes to pull with. */
+export async function authHeaders(
+  context: Context,
+  spec: ServiceSpec,
+  flags: { readonly withRegistryAuth?: boolean },
+): Promise<Record<string, string>> {
+  const image = spec.TaskTemplate.ContainerSpec?.Image;
+  if (!flags.withRegistryAuth || !image) return {};
+  return { 'X-Registry-Auth': await registryAuth(image, context.env) };
 }

@@ -196,6 +196,8 @@ describe('run that fails', () => {
       const stderr = `swarmctl: Error response from daemon: ${message}\n`;
       assert.deepEqual(await run(engine, ['run', 'alpine']), { code, stdout: '', stderr });
       assert.deepEqual(await run(engine, ['run', '-d', 'alpine']), { code, stdout: '', stderr });
+      // The name is free again.
+      assert.equal(engine.asked.at(-1), `DELETE /containers/${ID}?force=1`);
     });
   }
 
