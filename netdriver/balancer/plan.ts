@@ -1,7 +1,7 @@
 import type { GossipPort } from '../../proto/gen/swarm/gossip.ts';
-import { PortConfig_Protocol } from '../../proto/gen/swarm/types.ts';
 import { parseIp } from '../ipv4.ts';
 import type { L4Protocol } from '../kernel/types.ts';
+import { protocolName } from '../protocol.ts';
 import type { EndpointRow } from '../records.ts';
 import type {
   Backend,
@@ -10,9 +10,6 @@ import type {
   PublishedPort,
   VirtualService,
 } from './types.ts';
-
-/** Above this many nodes on the ingress network clients' addresses are hidden: see `ClientRoutes`. */
-export const CLIENT_ADDRESS_NODES_MAX = 256;
 
 export interface BalancerPlanInit {
   readonly address: string;
@@ -61,17 +58,6 @@ function portsOf(rows: readonly EndpointRow[], hideClients: boolean): PublishedP
       };
     })
     .sort((a, b) => a.port - b.port || a.protocol.localeCompare(b.protocol));
-}
-
-export function protocolName(protocol: PortConfig_Protocol): L4Protocol {
-  switch (protocol) {
-    case PortConfig_Protocol.UDP:
-      return 'udp';
-    case PortConfig_Protocol.SCTP:
-      return 'sctp';
-    default:
-      return 'tcp';
-  }
 }
 
 function portKey(port: GossipPort): string {

@@ -1,6 +1,7 @@
 import { errorMessage } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { PublishedPort } from '../balancer/types.ts';
+import type { Gateway } from '../bridge/gateway.ts';
 import type { HostFirewall } from '../bridge/host-firewall.ts';
 import { ipOf } from '../ipv4.ts';
 import {
@@ -11,7 +12,6 @@ import {
   type PortReservation,
 } from '../kernel/types.ts';
 import { TABLE } from '../names.ts';
-import type { Gateway } from '../sandbox/gateway.ts';
 
 const OWNER = 'ingress';
 const DEVICE = 'eth1';

@@ -1,6 +1,6 @@
 import { PeerRecord } from '../../proto/gen/swarm/gossip.ts';
 import type { LoadBalancer } from '../balancer/load-balancer.ts';
-import { CLIENT_ADDRESS_NODES_MAX, planBalancer } from '../balancer/plan.ts';
+import { planBalancer } from '../balancer/plan.ts';
 import type { BalancerPlan, BalancerScheduler } from '../balancer/types.ts';
 import type { GossipApi } from '../gossip/types.ts';
 import { ipOf } from '../ipv4.ts';
@@ -10,6 +10,12 @@ import type { NetworkConfig, SwarmIdentity } from '../types.ts';
 import type { OverlayDevices } from './overlay-devices.ts';
 import { planPeers, unionOf } from './peers.ts';
 import { overlayMtu } from './plan.ts';
+
+/**
+ * Above this many nodes on the ingress network clients' addresses are hidden: every container of a
+ * published service would need a route back to each of them.
+ */
+export const CLIENT_ADDRESS_NODES_MAX = 256;
 
 const SCHEDULER_OPTION = 'swarm.balancer.scheduler';
 

@@ -1,4 +1,4 @@
-import { protocolName } from '../balancer/plan.ts';
+import { protocolName } from '../protocol.ts';
 import type { EndpointRow } from '../records.ts';
 import type { NamedEndpoint } from './name-table.ts';
 

@@ -1,7 +1,7 @@
 import type { GossipPort } from '../../proto/gen/swarm/gossip.ts';
-import { protocolName } from '../balancer/plan.ts';
 import type { NftChain, Ruleset } from '../kernel/ruleset.ts';
 import { TABLE } from '../names.ts';
+import { protocolName } from '../protocol.ts';
 import { RESOLVER_ADDRESS } from '../resolver/resolv-conf.ts';
 
 export interface SandboxRulesInput {

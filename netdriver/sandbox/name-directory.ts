@@ -1,8 +1,8 @@
 import { ipOf } from '../ipv4.ts';
 import type { EndpointRow, Records } from '../records.ts';
-import type { Sandbox } from '../sandbox/sandbox.ts';
-import { buildNameTable, type NamedEndpoint, type NameTable } from './name-table.ts';
-import { namedEndpoints } from './named-endpoints.ts';
+import { buildNameTable, type NamedEndpoint, type NameTable } from '../resolver/name-table.ts';
+import { namedEndpoints } from '../resolver/named-endpoints.ts';
+import type { Sandbox } from './sandbox.ts';
 
 interface Components {
   readonly records: Pick<Records, 'endpoints'>;

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { BridgeEndpoint, Bridges } from '../bridge/bridges.ts';
-import type { LocalNetworks } from '../bridge/local-networks.ts';
 import { contains, ipOf } from '../ipv4.ts';
 import type { Kernel, Netns } from '../kernel/types.ts';
 import { GATEWAY_NETWORK } from '../names.ts';
+import type { BridgeEndpoint, Bridges } from './bridges.ts';
+import type { LocalNetworks } from './local-networks.ts';
 
 interface Components {
   readonly kernel: Kernel;
