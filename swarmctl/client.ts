@@ -124,9 +124,6 @@ export class ApiClient {
         `Cannot connect to swarmd at ${this.host}: ${reason}. Is swarmd running? (-H or SWARM_HOST names another host)`,
       );
     }
-    if (BROKEN.has(error.code ?? '')) {
-      return new CliError(`swarmd at ${this.host} broke the connection off (${error.code})`);
-    }
     return error;
   }
 }
@@ -140,8 +137,6 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no route to the network',
   ETIMEDOUT: 'no answer',
 };
-
-const BROKEN = new Set(['ECONNRESET', 'EPIPE']);
 
 /** Of an answer that was to be streamed only dockerode's own text is there: it wraps the message. */
 function messageOf(error: Error): string {

@@ -55,5 +55,11 @@ export function describeError(error: unknown): string {
   if (error instanceof ApiError) {
     return `Error response from daemon: ${error.message}`;
   }
+  if (isConnectionLost(error)) return 'the connection to swarmd was lost before its answer ended';
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The daemon died, or was restarted, in the middle of an answer. */
+export function isConnectionLost(error: unknown): boolean {
+  return ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
 }

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { CliError } from '../cli-error.ts';
-import type { Context } from '../context.ts';
+import { type Context, isConnectionLost } from '../context.ts';
 import { copyOutput } from './copy-output.ts';
 import { DetachWatcher, parseDetachKeys } from './detach-keys.ts';
 
@@ -36,17 +36,13 @@ export async function runSession(
     await copyOutput(context, connection, init.tty);
   } catch (error) {
     // A process that ended with input left: there is nobody to write it to, and nothing to read.
-    if (!isBroken(error)) throw error;
+    if (!isConnectionLost(error)) throw error;
   } finally {
     context.input.unpipe(watcher).pause();
     leaveRawMode();
     connection.destroy();
   }
   return init.tty && watcher.typed ? 'detached' : 'ended';
-}
-
-function isBroken(error: unknown): boolean {
-  return ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 function enterRawMode({ input }: Context): () => void {

@@ -1,6 +1,6 @@
 import { json } from 'node:stream/consumers';
 import { CliError } from '../cli-error.ts';
-import type { Context } from '../context.ts';
+import { type Context, describeError } from '../context.ts';
 import { EXIT_NOT_RUN } from './create.ts';
 import { containerPath } from './paths.ts';
 
@@ -32,7 +32,7 @@ export async function startWaiting(
 
 async function readAnswer(answer: Promise<WaitAnswer>): Promise<number> {
   const { StatusCode, Error: failure } = await answer.catch((error) => {
-    throw new CliError(`error waiting for container: ${error.message}`, EXIT_NOT_RUN);
+    throw new CliError(`error waiting for container: ${describeError(error)}`, EXIT_NOT_RUN);
   });
   if (failure?.Message) throw new CliError(failure.Message, EXIT_NOT_RUN);
   return StatusCode;

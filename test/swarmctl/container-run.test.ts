@@ -213,6 +213,25 @@ describe('run that fails', () => {
   });
 });
 
+test('a daemon that dies under a container: the exit code is nobody’s', async () => {
+  const routes = container({ attached: (socket) => setImmediate(() => socket.destroy()) });
+  engine.serve({
+    ...routes,
+    [`POST /containers/${ID}/wait`]: {
+      body: (async function* () {
+        yield ' ';
+        throw new Error('killed');
+      })(),
+    },
+  });
+  assert.deepEqual(await run(engine, ['run', 'alpine']), {
+    code: 125,
+    stdout: '',
+    stderr:
+      'error waiting for container: the connection to swarmd was lost before its answer ended\n',
+  });
+});
+
 describe('run and the image', () => {
   const missing = { status: 404, json: { message: 'No such image: alpine:latest' } };
   const progress = [

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 
 export interface FakeRequest {
   readonly method: string;
@@ -104,8 +105,8 @@ export class FakeEngine {
     if (reply.json !== undefined) response.end(JSON.stringify(reply.json));
     else if (typeof reply.body === 'object' && !Buffer.isBuffer(reply.body)) {
       response.flushHeaders();
-      for await (const piece of reply.body) response.write(piece);
-      response.end();
+      // A source that fails is a daemon that dies in the middle of its answer.
+      await pipeline(reply.body, response).catch(() => response.destroy());
     } else response.end(reply.body);
   }
 

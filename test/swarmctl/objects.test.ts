@@ -1,6 +1,11 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '../support/eventually.ts';
 import { testCases } from './cases.ts';
+import { FakeEngine } from './fake-engine.ts';
+import { FakeTerminal, run } from './run.ts';
 
-const now = () => new Date(Date.now() - 5_000).toISOString();
+const now = () => new Date(Date.now() - 200_000).toISOString();
 const spec = { Name: 'one', Labels: { a: 'b' }, Data: Buffer.from('text').toString('base64') };
 const config = { ID: 'idc', Version: { Index: 1 }, CreatedAt: now(), UpdatedAt: now(), Spec: spec };
 const secret = { ...config, ID: 'ids', Spec: { Name: 'one', Labels: {}, Driver: { Name: 'd' } } };
@@ -44,7 +49,7 @@ testCases('secrets and configs', [
     routes: { 'GET /secrets': { json: [secret] } },
     stdout: [
       'ID        NAME      DRIVER    CREATED         UPDATED',
-      'ids       one       d         5 seconds ago   5 seconds ago',
+      'ids       one       d         3 minutes ago   3 minutes ago',
     ],
   },
   {
@@ -200,3 +205,25 @@ testCases('the lock of the swarm', [
     stderr: 'Error: swarm is not locked\n',
   },
 ]);
+
+test('the key is not shown while it is typed, and ctrl-c gives up', async () => {
+  const engine = await FakeEngine.start();
+  const unlock = async (typed: string) => {
+    const terminal = new FakeTerminal();
+    engine.serve({ ...info('locked'), 'POST /swarm/unlock': {} });
+    const running = run(engine, ['swarm', 'unlock'], { terminal });
+    await eventually(() => assert.equal(terminal.output.text, 'Enter unlock key: '));
+    terminal.type(typed);
+    return running;
+  };
+  try {
+    const stdout = 'Enter unlock key: \n';
+    assert.deepEqual(await unlock('SWMKEY-1-x\r'), { code: 0, stdout, stderr: '' });
+    assert.deepEqual(engine.sent('POST /swarm/unlock'), { UnlockKey: 'SWMKEY-1-x' });
+    const { code, stderr } = await unlock('SWM\x03');
+    assert.deepEqual([code, stderr], [1, 'there was no answer\n']);
+    assert.equal(engine.asked.includes('POST /swarm/unlock'), false);
+  } finally {
+    await engine.stop();
+  }
+});
