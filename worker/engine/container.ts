@@ -34,7 +34,8 @@ export class ContainerEntry {
   stdin = new StdinGate();
   restartTimer: Timer | undefined;
   restartDelayMs = 0;
-  outOfMemory = false;
+  /** An "oom" event was told during this run. */
+  oomReported = false;
   removed = false;
   readonly #exitWaiters = new Set<(result: ExitResult) => void>();
   readonly #removalWaiters = new Set<(result: ExitResult) => void>();

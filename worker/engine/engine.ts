@@ -98,6 +98,7 @@ export class Engine implements EngineApi, EngineExtrasApi {
     const { netdriver } = components;
     const containersDir = join(init.stateDir, 'containers');
     const ioDir = join(init.runDir, 'io');
+    const { cgroupParent = '/swarm' } = init;
     this.#parts = components;
     this.#dirs = { state: init.stateDir, containers: containersDir, io: ioDir };
     this.#labels = { [ENGINE_LABEL]: init.stateDir };
@@ -115,11 +116,11 @@ export class Engine implements EngineApi, EngineExtrasApi {
     const sandboxes = new Sandboxes(components, { dir: containersDir });
     const starter = new Starter(
       { ...base, sandboxes, volumes },
-      { containersDir, ioDir, cgroupParent: init.cgroupParent ?? '/swarm', labels: this.#labels },
+      { containersDir, ioDir, cgroupParent, labels: this.#labels },
     );
     const execs = new Execs(base, { ioDir });
     const health = new HealthChecks({ ...base, execs, netdriver });
-    const exits = new ExitHandler({ ...base, sandboxes, volumes, health });
+    const exits = new ExitHandler({ ...base, sandboxes, volumes, health }, { cgroupParent });
     const lifecycle = new Lifecycle(
       { ...base, starter, sandboxes, exits, health, volumes, files },
       { containersDir, ioDir },
@@ -361,8 +362,9 @@ export class Engine implements EngineApi, EngineExtrasApi {
 
   #outOfMemory(id: string): void {
     const entry = this.#table.byId(id);
-    if (!entry) return;
-    entry.outOfMemory = true;
+    // Late, it was told with the exit.
+    if (!entry?.active) return;
+    entry.oomReported = true;
     this.#events.container('oom', entry.record);
   }
 

@@ -18,8 +18,6 @@ import type { Volumes } from './volumes.ts';
 
 /** What Docker reports for a process whose end nobody saw. */
 const LOST_EXIT_CODE = 255;
-/** 128 + SIGKILL. */
-const KILLED = 137;
 /** For a program's last output, when a stray process holds the pipe open. */
 const DRAIN_TIMEOUT_MS = 2_000;
 
@@ -45,11 +43,13 @@ type RunParts = Pick<Run, 'io' | 'log' | 'spec'>;
 /** Watches running processes, and cleans up after them when they end. */
 export class ExitHandler {
   readonly #parts: ExitHandlerComponents;
+  readonly #cgroupParent: string;
   readonly #stopping = new AbortController();
   after: AfterExit | undefined;
 
-  constructor(components: ExitHandlerComponents) {
+  constructor(components: ExitHandlerComponents, init: { cgroupParent: string }) {
     this.#parts = components;
+    this.#cgroupParent = init.cgroupParent;
     // Every running container listens.
     setMaxListeners(0, this.#stopping.signal);
   }
@@ -101,7 +101,7 @@ export class ExitHandler {
     const { clock, health, runtime, table } = this.#parts;
     health.stop(entry);
     const endpoints = entry.record.sandbox?.info.endpoints ?? [];
-    const oomKilled = await this.#wasOutOfMemory(entry, exit);
+    const oomKilled = await this.#wasOutOfMemory(entry);
     await runtime.tasks.delete(entry.id);
     if (parts) {
       await Promise.race([parts.io.ended, sleep(clock, DRAIN_TIMEOUT_MS)]);
@@ -145,14 +145,14 @@ export class ExitHandler {
     }
   }
 
-  /** The event may come later than the exit; the control group knows while it still exists. */
-  async #wasOutOfMemory(entry: ContainerEntry, exit: ProcessExit): Promise<boolean> {
-    const { outOfMemory } = entry;
-    entry.outOfMemory = false;
-    if (outOfMemory || exit.exitCode !== KILLED) return outOfMemory;
-    const path = entry.run?.spec.linux.cgroupsPath;
-    const { cgroupVersion } = this.#parts.runtime.features;
-    return path !== undefined && (await oomKills(path, cgroupVersion)) > 0;
+  /** The runtime's event may come later than the exit; the control group knows by now. */
+  async #wasOutOfMemory(entry: ContainerEntry): Promise<boolean> {
+    const { events, runtime } = this.#parts;
+    const parent = entry.record.hostConfig.CgroupParent || this.#cgroupParent;
+    const kills = await oomKills(`${parent}/${entry.id}`, runtime.features.cgroupVersion);
+    if (kills > 0 && !entry.oomReported) events.container('oom', entry.record);
+    entry.oomReported = false;
+    return kills > 0;
   }
 
   async #release(entry: ContainerEntry): Promise<void> {

@@ -110,6 +110,7 @@ export class Runtime implements Startable {
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
     }
+    await this.snapshots.check();
   }
 
   /** containerd goes on running. */

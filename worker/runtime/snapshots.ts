@@ -1,6 +1,7 @@
+import { SwarmError } from '../../common/errors.ts';
 import type { Mount } from '../../proto/gen/containerd/types.ts';
 import type { ContainerdClient } from './containerd/client.ts';
-import { ignoreNotFound, isNotFound } from './containerd/errors.ts';
+import { callMessage, ignoreNotFound, isNotFound } from './containerd/errors.ts';
 import { labelFilter } from './containerd/filter.ts';
 
 const GC_ROOT_LABEL = 'containerd.io/gc.root';
@@ -17,6 +18,22 @@ export class Snapshots {
   constructor(components: SnapshotsComponents, init: { snapshotter: string }) {
     this.#client = components.client;
     this.#snapshotter = init.snapshotter;
+  }
+
+  /** Throws SWM_FAILED_PRECONDITION when containerd could not load the snapshotter. */
+  async check(): Promise<void> {
+    const { snapshots } = this.#client;
+    const request = { snapshotter: this.#snapshotter, key: 'none-of-this-name' };
+    try {
+      await this.#client.call(snapshots, snapshots.stat, request);
+    } catch (error) {
+      if (!/snapshotter not loaded/.test(callMessage(error))) return;
+      throw new SwarmError(
+        'SWM_FAILED_PRECONDITION',
+        `containerd cannot use ${this.#snapshotter} where its state is`,
+        { hint: 'Put the state directory on ext4 or xfs, not on an overlay.', cause: error },
+      );
+    }
   }
 
   /** A writable layer on `parent`, kept until it is removed. Resolves with its mounts. */

@@ -128,8 +128,9 @@ describe('what containers can ask for', { skip: skipReason }, () => {
       {
         Image: 'busybox',
         // Bounded, should the limit fail to hold.
-        Cmd: ['dd', 'if=/dev/zero', 'of=/dev/shm/x', 'bs=1M', 'count=48'],
-        HostConfig: { Memory: 8 * 2 ** 20, MemorySwap: 8 * 2 ** 20 },
+        Cmd: ['dd', 'if=/dev/zero', 'of=/dev/shm/x', 'bs=1M', 'count=100'],
+        // Not much less: runc itself has to fit as it starts.
+        HostConfig: { Memory: 32 * 2 ** 20, MemorySwap: 32 * 2 ** 20, ShmSize: 128 * 2 ** 20 },
       },
       {},
     );

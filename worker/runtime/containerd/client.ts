@@ -25,7 +25,6 @@ export interface CallInit {
   /** What this call makes is kept from the garbage collector while the lease lives. */
   readonly lease?: string;
   readonly signal?: AbortSignal;
-  readonly timeoutMs?: number;
 }
 
 type UnaryMethod<Request, Response> = (
@@ -101,9 +100,8 @@ export class ContainerdClient {
   ): Promise<Response> {
     return new Promise((resolve, reject) => {
       if (init.signal?.aborted) return reject(init.signal.reason);
-      const options = init.timeoutMs ? { deadline: Date.now() + init.timeoutMs } : {};
       const onAbort = () => call.cancel();
-      const call = method.call(client, request, this.metadata(init), options, (error, response) => {
+      const call = method.call(client, request, this.metadata(init), {}, (error, response) => {
         init.signal?.removeEventListener('abort', onAbort);
         if (!error) resolve(response);
         else reject(init.signal?.aborted ? init.signal.reason : error);

@@ -1,11 +1,13 @@
-import { existsSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, read } from 'node:fs';
+import { promisify } from 'node:util';
 import type { LogLine, LogOptions } from '../../engine/types.ts';
 import type { LogFile } from './log-file.ts';
 import { decodeRecord, formatNanos, type LogStream, streamOfRecord } from './log-format.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 const LINE_FEED = 0x0a;
+
+const readAt = promisify(read);
 
 /**
  * Reads a container's log files at `path`, oldest first. `writer` is the open log of a running
@@ -17,26 +19,30 @@ export async function* readLog(
   options: LogOptions,
 ): AsyncGenerator<LogLine> {
   await writer?.drained();
+  const log = new Log(path, writer);
   const wanted = streamsOf(options);
   const since = options.since === undefined ? '' : formatNanos(options.since);
   const until = options.until === undefined ? '~' : formatNanos(options.until);
-  let place = await startOf(path, writer, options.tail, wanted);
+  let place = await startOf(log, options.tail, wanted);
   while (place) {
-    const { generation } = place;
-    for await (const record of recordsFrom(place.file, place.offset, writer, generation, options)) {
-      const line = decodeRecord(record);
-      if (!line || !wanted.has(line.stream) || line.time < since) continue;
-      if (line.time > until) return void (await place.file.close());
-      yield line;
+    try {
+      for await (const record of recordsFrom(place, writer, options)) {
+        const line = decodeRecord(record);
+        if (!line || !wanted.has(line.stream) || line.time < since) continue;
+        if (line.time > until) return;
+        yield line;
+      }
+    } finally {
+      closeSync(place.fd);
     }
-    await place.file.close();
     if (options.signal?.aborted) return;
-    place = await nextFile(path, writer, generation);
+    place = log.next(place.generation);
   }
 }
 
+/** A file of the log, opened: whatever rotation does to its name, this is still it. */
 interface Place {
-  readonly file: FileHandle;
+  readonly fd: number;
   readonly offset: number;
   /** 0 is the writer's first file; those before it are negative. */
   readonly generation: number;
@@ -51,49 +57,73 @@ function streamsOf(options: LogOptions): Set<LogStream> {
 
 /** Where to begin: the oldest file, or as far from the end as the tail's lines go. */
 async function startOf(
-  path: string,
-  writer: LogFile | undefined,
+  log: Log,
   tail: number | undefined,
   wanted: ReadonlySet<LogStream>,
 ): Promise<Place | undefined> {
-  const current = writer?.generation ?? 0;
   let missing = tail ?? Number.POSITIVE_INFINITY;
-  let age = 0;
-  if (tail === undefined) {
-    while (existsSync(nameOf(path, age + 1))) age++;
-    const file = await openOrUndefined(nameOf(path, age));
-    return file && { file, offset: 0, generation: current - age };
+  let found: Place | undefined;
+  for (let generation = log.current(); ; generation--) {
+    const fd = log.open(generation);
+    // The log is shorter than the tail: all of the oldest file.
+    if (fd === undefined) return found;
+    if (found) closeSync(found.fd);
+    found = { fd, offset: 0, generation };
+    if (tail === undefined) continue;
+    const place = await offsetFromEnd(fd, missing, wanted);
+    if (place.missing === 0) return { ...found, offset: place.offset };
+    missing = place.missing;
   }
-  for (;;) {
-    const file = await openOrUndefined(nameOf(path, age));
-    if (!file) {
-      // The log is shorter than the tail: all of the oldest file.
-      if (age === 0) return undefined;
-      const oldest = await openOrUndefined(nameOf(path, age - 1));
-      return oldest && { file: oldest, offset: 0, generation: current - age + 1 };
+}
+
+/** The files of one log by generation. A name is looked up and opened in one step. */
+class Log {
+  readonly #path: string;
+  readonly #writer: LogFile | undefined;
+
+  constructor(path: string, writer: LogFile | undefined) {
+    this.#path = path;
+    this.#writer = writer;
+  }
+
+  current(): number {
+    return this.#writer?.generation ?? 0;
+  }
+
+  open(generation: number): number | undefined {
+    const age = this.current() - generation;
+    try {
+      return openSync(age === 0 ? this.#path : `${this.#path}.${age}`, 'r');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
     }
-    const found = await offsetFromEnd(file, missing, wanted);
-    if (found.missing === 0) return { file, offset: found.offset, generation: current - age };
-    missing = found.missing;
-    await file.close();
-    age++;
+  }
+
+  /** Rotation may have removed the files that would have come next. */
+  next(generation: number): Place | undefined {
+    for (let next = generation + 1; next <= this.current(); next++) {
+      const fd = this.open(next);
+      if (fd !== undefined) return { fd, offset: 0, generation: next };
+    }
+    return undefined;
   }
 }
 
 /** Looks backwards for `count` records of the wanted streams. */
 async function offsetFromEnd(
-  file: FileHandle,
+  fd: number,
   count: number,
   wanted: ReadonlySet<LogStream>,
 ): Promise<{ offset: number; missing: number }> {
-  let { size: end } = await file.stat();
+  let { size: end } = fstatSync(fd);
   let missing = count;
   if (missing === 0) return { offset: end, missing };
   let carry: Buffer = Buffer.alloc(0);
   while (end > 0) {
     const start = Math.max(0, end - CHUNK_BYTES);
     const chunk = Buffer.alloc(end - start);
-    await file.read(chunk, 0, chunk.length, start);
+    await readAt(fd, chunk, 0, chunk.length, start);
     const text = Buffer.concat([chunk, carry]);
     let lineEnd = text.length;
     for (;;) {
@@ -116,10 +146,8 @@ async function offsetFromEnd(
 
 /** Whole records without their line feeds, up to the end of a file that nobody writes any more. */
 async function* recordsFrom(
-  file: FileHandle,
-  offset: number,
+  { fd, generation, offset }: Place,
   writer: LogFile | undefined,
-  generation: number,
   options: LogOptions,
 ): AsyncGenerator<Buffer> {
   let at = offset;
@@ -129,7 +157,7 @@ async function* recordsFrom(
     const live = options.follow && writer && !writer.closed && writer.generation === generation;
     const changed = live ? writer.changed() : undefined;
     const chunk = Buffer.alloc(CHUNK_BYTES);
-    const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, at);
+    const { bytesRead } = await readAt(fd, chunk, 0, CHUNK_BYTES, at);
     if (bytesRead === 0) {
       if (!changed || options.signal?.aborted) return;
       await orAborted(changed, options.signal);
@@ -143,31 +171,6 @@ async function* recordsFrom(
       start = end + 1;
     }
     rest = text.subarray(start);
-  }
-}
-
-async function nextFile(
-  path: string,
-  writer: LogFile | undefined,
-  generation: number,
-): Promise<Place | undefined> {
-  const current = writer?.generation ?? 0;
-  // Rotation may have removed the files that would have come next.
-  for (let next = generation + 1; next <= current; next++) {
-    const file = await openOrUndefined(nameOf(path, current - next));
-    if (file) return { file, offset: 0, generation: next };
-  }
-  return undefined;
-}
-
-const nameOf = (path: string, age: number): string => (age === 0 ? path : `${path}.${age}`);
-
-async function openOrUndefined(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
   }
 }
 
