@@ -250,18 +250,22 @@ export class NetDriver implements NetDriverApi {
     if (endpointsChanged) this.#parts.names.invalidate(networkId);
     this.#parts.overlays.refresh(networkId);
     if (!endpointsChanged || networkId !== this.#parts.overlays.ingress?.network.id) return;
-    this.#syncClientRoutes(networkId).catch((error) => {
-      const text = errorMessage(error);
-      this.#components.logger.error({ error: text }, 'cannot lead answers back to ingress nodes');
-    });
+    this.#syncClientRoutes(networkId);
   }
 
-  async #syncClientRoutes(ingressId: string): Promise<void> {
-    if (!this.#parts.overlays.get(ingressId)?.settled) return;
-    const addresses = this.#parts.wiring.ingressEndpoints(ingressId);
+  #syncClientRoutes(ingressId: string): void {
+    const { overlays, wiring } = this.#parts;
+    if (!overlays.get(ingressId)?.settled) return;
+    const addresses = wiring.ingressEndpoints(ingressId);
     for (const sandbox of this.#sandboxes.values()) {
       const endpoint = sandbox.endpoints.get(ingressId);
-      if (endpoint) await this.#parts.wiring.syncClientRoutes(sandbox, endpoint, addresses);
+      if (!endpoint) continue;
+      wiring.syncClientRoutes(sandbox, endpoint, addresses).catch((error) => {
+        if (!sandbox.endpoints.has(ingressId)) return; // It went meanwhile.
+        const { logger } = this.#components;
+        const text = errorMessage(error);
+        logger.error({ container: sandbox.id, error: text }, 'cannot lead answers to their nodes');
+      });
     }
   }
 

@@ -28,3 +28,16 @@ export async function undoing<T>(fn: (undo: Undo) => Promise<T>): Promise<T> {
     throw error;
   }
 }
+
+/** Takes every step in turn, also after one failed, and then throws what the first failure was. */
+export async function allOf(steps: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}

@@ -34,8 +34,10 @@ export function syscall(name: Syscall, ...args: unknown[]): number {
 export function syscallAsync(name: Syscall, ...args: unknown[]): Promise<number> {
   return new Promise((resolve, reject) => {
     calls[name].async(...args, (error: Error | null, result: number | bigint) => {
+      // Named here so that the buffers among them live until the call is over.
+      const call = `${name} with ${args.length} arguments`;
       if (error) reject(error);
-      else if (Number(result) < 0) reject(new KernelError('EIO', `${name} failed`));
+      else if (Number(result) < 0) reject(new KernelError('EIO', `${call} failed`));
       else resolve(Number(result));
     });
   });

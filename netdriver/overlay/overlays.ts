@@ -7,7 +7,7 @@ import type { BalancerEngineFactory } from '../balancer/types.ts';
 import { Coalescer } from '../coalescer.ts';
 import type { GossipApi } from '../gossip/types.ts';
 import type { IngressGate } from '../ingress/ingress-gate.ts';
-import { ipOf, macOf } from '../ipv4.ts';
+import { ipOf, isIp, macOf } from '../ipv4.ts';
 import type { Kernel, Netns } from '../kernel/types.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import { balancerEndpoint, balancerNetns, INGRESS_ENDPOINT, INGRESS_NETNS } from '../names.ts';
@@ -98,9 +98,6 @@ export class Overlays {
   async leave(): Promise<void> {
     this.#attachments = new Map();
     await this.#applyAttachments();
-    for (const { network } of this.list()) {
-      await this.#lock.run(network.id, () => this.#removeIfUnused(network.id));
-    }
     this.#identity = undefined;
   }
 
@@ -206,10 +203,11 @@ export class Overlays {
         { hint: 'Create the network without --opt encrypted.' },
       );
     }
-    if (subnetIndexOf(network, ipOf(endpoint.address)) < 0) {
+    const ip = ipOf(endpoint.address);
+    if (!isIp(ip) || subnetIndexOf(network, ip) < 0) {
       throw new SwarmError(
         'SWM_INVALID_ARGUMENT',
-        `the address ${endpoint.address} is in no subnet of network ${network.name}`,
+        `the address "${endpoint.address}" is in no subnet of network ${network.name}`,
       );
     }
   }

@@ -17,7 +17,7 @@ import type { HostResolvConf } from '../resolver/host-resolv-conf.ts';
 import { Resolver } from '../resolver/resolver.ts';
 import { nextTurn } from '../turn.ts';
 import type { EndpointConfig } from '../types.ts';
-import { type Undo, undoing } from '../undo.ts';
+import { allOf, type Undo, undoing } from '../undo.ts';
 import { clientRouteOps, clientRoutesIn } from './client-routes.ts';
 import type { NameDirectory } from './name-directory.ts';
 import type { DefaultWay, Sandbox, SandboxEndpoint } from './sandbox.ts';
@@ -127,31 +127,28 @@ export class Wiring {
    */
   async remove(sandbox: Sandbox): Promise<void> {
     await nextTurn();
-    const { kernel, gateway, names } = this.#components;
+    const { gateway, names, ports } = this.#components;
+    const { way } = sandbox;
     const endpoints = [...sandbox.endpoints.values()];
     sandbox.resolver?.server.stop();
     sandbox.resolver = undefined;
     sandbox.endpoints.clear();
-    await this.#components.ports.release(sandbox.id);
-    const devices = [...endpoints.map(({ ifname }) => ifname), sandbox.way?.ifname ?? ''];
-    if (sandbox.netns !== HOST) {
-      await kernel.tryApply(
-        sandbox.netns,
-        devices.filter(Boolean).map((name) => ({ op: 'set-link', name, up: false })),
-      );
-      kernel.removeNetns(sandbox.netns);
-    }
-    for (const endpoint of endpoints) {
-      if (endpoint.ifname) await this.#release(endpoint);
-      names.invalidate(endpoint.config.network.id);
-    }
-    if (sandbox.way && !sandbox.way.networkId) await gateway.detach(sandbox.id);
     sandbox.way = undefined;
+    const devices = [...endpoints.map(({ ifname }) => ifname), way?.ifname ?? ''].filter(Boolean);
+    await allOf([
+      () => ports.release(sandbox.id),
+      () => this.#removeNetns(sandbox, devices),
+      ...endpoints.map((endpoint) => async () => {
+        names.invalidate(endpoint.config.network.id);
+        if (endpoint.ifname) await this.#release(endpoint);
+      }),
+      ...(way && !way.networkId ? [() => gateway.detach(sandbox.id)] : []),
+    ]);
   }
 
   /** Takes over what an earlier life wired; throws when it is not all there. */
   async adopt(sandbox: Sandbox, endpoints: readonly SandboxEndpoint[]): Promise<void> {
-    const { kernel, gateway, bridges, overlays } = this.#components;
+    const { kernel, gateway, bridges, overlays, logger } = this.#components;
     if (sandbox.netns !== HOST) {
       sandbox.rules = new TableWriter({ kernel }, { netns: sandbox.netns });
     }
@@ -163,11 +160,9 @@ export class Wiring {
       if (network.driver === 'bridge') {
         await bridges.adopt(network, { endpointId, name, ip: ipOf(endpoint.address) });
       } else {
-        await overlays.adopt(network, {
-          id: endpointId,
-          address: endpoint.address,
-          mac: endpoint.mac,
-        });
+        const { address, mac } = endpoint;
+        const isThere = await overlays.adopt(network, { id: endpointId, address, mac });
+        if (!isThere) logger.error({ container: name, network: network.name }, 'no such overlay');
       }
     }
     if (sandbox.netns === HOST) return;
@@ -253,6 +248,16 @@ export class Wiring {
     await overlays.attach(network, { id: endpointId, address, mac }, { netns, ifname });
     undo.push(() => overlays.detach(network.id, endpointId));
     return { config, ifname, address, mac, gateway: '' };
+  }
+
+  async #removeNetns({ netns }: Sandbox, devices: readonly string[]): Promise<void> {
+    if (netns === HOST) return;
+    const { kernel } = this.#components;
+    await kernel.tryApply(
+      netns,
+      devices.map((name) => ({ op: 'set-link', name, up: false })),
+    );
+    kernel.removeNetns(netns);
   }
 
   #freeIfname(sandbox: Sandbox): string {

@@ -249,6 +249,7 @@ describe('the driver of a node', () => {
     await assert.rejects(connect(), /needs a swarm, and this node is not part of one/);
     await node.driver.joinSwarm(node.identity);
     await assert.rejects(connect(back, '10.7.7.7/24'), /is in no subnet of network back/);
+    await assert.rejects(connect(back, ''), /the address "" is in no subnet/);
     const secret = overlayNetwork('secret', { options: { encrypted: '' } });
     await assert.rejects(connect(secret), /network secret is encrypted/);
     await assert.rejects(node.driver.createSandbox(config), (error) =>
