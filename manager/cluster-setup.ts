@@ -12,7 +12,7 @@ import {
 } from '../proto/gen/swarm/specs.ts';
 import { IssuanceState, NodeRole } from '../proto/gen/swarm/types.ts';
 import { allocateNetwork } from './allocator/network.ts';
-import { generateJoinToken, type SecurityConfig } from './ca/index.ts';
+import { generateJoinToken, newUnlockKey, type SecurityConfig } from './ca/index.ts';
 import { PREDEFINED_LABEL } from './control/index.ts';
 import type { BootstrapMode } from './manager-init.ts';
 import type { WriteTx } from './store/types.ts';
@@ -73,6 +73,7 @@ function newCluster(setup: ClusterSetup): Cluster {
         manager: generateJoinToken(digest, random),
       },
     },
+    unlockKeys: bootstrap.spec.encryptionConfig?.autoLockManagers ? [newUnlockKey(random)] : [],
     defaultAddressPool:
       bootstrap.defaultAddressPool.length > 0 ? bootstrap.defaultAddressPool : [DEFAULT_POOL],
     subnetSize: bootstrap.subnetSize || DEFAULT_SUBNET_SIZE,

@@ -5,13 +5,20 @@ export {
   type UsedAddress,
   type WaitingTask,
 } from './allocator/usage.ts';
-export { parseJoinToken, SecurityConfig, type SecurityConfigComponents } from './ca/index.ts';
+export {
+  type KeyFile,
+  parseJoinToken,
+  parseUnlockKey,
+  SecurityConfig,
+  type SecurityConfigComponents,
+  unlockKeyNeeded,
+} from './ca/index.ts';
 export type { MemberStatus } from './consensus/types.ts';
 export { PREDEFINED_LABEL } from './control/validate-network.ts';
 export { Manager } from './manager.ts';
 export type { ManagerComponents, ManagerInit, ManagerMode } from './manager-init.ts';
 export { isDirty } from './orchestrator/dirty.ts';
-export { removeManagerState } from './raft-state.ts';
+export { readManagerKeys, removeManagerState } from './raft-state.ts';
 export { explainPlacement } from './scheduler/explain.ts';
 export type { Explanation } from './scheduler/schedule.ts';
 export { resolveObject } from './store/resolve.ts';

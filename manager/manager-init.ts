@@ -2,7 +2,7 @@ import type { Clock } from '../common/clock.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
 import type { ClusterSpec, NodeSpec_Availability } from '../proto/gen/swarm/specs.ts';
-import type { SecurityConfig } from './ca/index.ts';
+import type { KeyFile, SecurityConfig } from './ca/index.ts';
 import type { GossipOpinion } from './dispatcher/dispatcher.ts';
 
 export interface ManagerComponents {
@@ -12,6 +12,8 @@ export interface ManagerComponents {
   readonly securityConfig: SecurityConfig;
   /** What this node's gossip says of the others' life: the dispatcher then waits less for the dead. */
   readonly gossip?: GossipOpinion;
+  /** From `readManagerKeys`. A manager that is not locked, or is new, finds them itself. */
+  readonly keys?: KeyFile | undefined;
 }
 
 /** A new cluster, of which this is the first manager. Needs the root key of `bootstrap`. */

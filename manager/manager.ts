@@ -8,7 +8,12 @@ import {
   type SubscribeLogsRequest,
 } from '../proto/gen/swarm/logs.ts';
 import { RaftMembershipServiceService as MembershipService } from '../proto/gen/swarm/raft.ts';
-import { authorizationInterceptor } from './ca/index.ts';
+import {
+  authorizationInterceptor,
+  formatUnlockKey,
+  type KeyFile,
+  unlockKeyOf,
+} from './ca/index.ts';
 import type { Consensus, MemberStatus } from './consensus/index.ts';
 import {
   type ControlContext,
@@ -20,9 +25,10 @@ import {
 import { LeaderRole } from './leader-role.ts';
 import { waitForLeader } from './leader-wait.ts';
 import { LeadershipFollower } from './leadership-follower.ts';
+import { LockKeeper } from './lock-keeper.ts';
 import type { ManagerComponents, ManagerInit } from './manager-init.ts';
 import { addManagerServices } from './manager-services.ts';
-import { openConsensus, openKeyFile, removeManagerState } from './raft-state.ts';
+import { openConsensus, openManagerKeys, removeManagerState } from './raft-state.ts';
 import { callUnary } from './rpc.ts';
 import { RpcServer } from './rpc-server.ts';
 import { MemoryStore } from './store/memory-store.ts';
@@ -56,12 +62,15 @@ export class Manager implements ManagerApi {
   readonly #localControl: ControlApi;
   readonly #forwardingControl: ControlApi;
   readonly #closing = new AbortController();
+  #keys: KeyFile | undefined;
   #consensus: Consensus | undefined;
+  #lockKeeper: LockKeeper | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(components: ManagerComponents, init: ManagerInit) {
     this.#components = components;
     this.#init = init;
+    this.#keys = components.keys;
     const { clock, logger, securityConfig: security } = components;
     this.#store = new MemoryStore({
       clock,
@@ -81,6 +90,11 @@ export class Manager implements ManagerApi {
     this.#server = this.#createServer();
   }
 
+  /** What this manager has on disk is locked with it; undefined while it is not locked. */
+  get heldUnlockKey(): Uint8Array | undefined {
+    return this.#keys?.unlockKey;
+  }
+
   get isLeader(): boolean {
     return this.#consensus?.isLeader ?? false;
   }
@@ -93,11 +107,11 @@ export class Manager implements ManagerApi {
    */
   async start(): Promise<void> {
     try {
-      const keys = await openKeyFile(this.#components, this.#init.stateDir);
+      const { signal } = this.#closing;
+      this.#keys ??= await openManagerKeys(this.#components, this.#init, signal);
       // Before it joins: the leader looks whether somebody answers here.
       await this.#server.listen(this.#init.listenAddr);
-      const { signal } = this.#closing;
-      const components = { ...this.#components, stateMachine: this.#store, keys };
+      const components = { ...this.#components, stateMachine: this.#store, keys: this.#keys };
       const consensus = await openConsensus(components, this.#init, signal);
       if (this.#closing.signal.aborted) {
         // Stopped in the meantime, when this was not there to be stopped.
@@ -108,6 +122,8 @@ export class Manager implements ManagerApi {
       consensus.onLeadership((leads) => this.#leadership.follow(leads));
       this.#store.subscribe((commit) => this.#followSnapshotPolicy(consensus, commit));
       await consensus.start();
+      this.#lockKeeper = this.#newLockKeeper(consensus, this.#keys);
+      await this.#lockKeeper.start();
       await this.#serving(consensus);
     } catch (error) {
       if (this.#init.mode.type === 'restart' && isSwarmError(error, 'SWM_PERMISSION_DENIED')) {
@@ -117,7 +133,7 @@ export class Manager implements ManagerApi {
       }
       await this.stop();
       // Its log is of no use: the next start enters anew, if this node is to be a manager.
-      if (isSwarmError(error, 'SWM_NOT_MANAGER')) await removeManagerState(this.#init.stateDir);
+      if (isSwarmError(error, 'SWM_NOT_MANAGER')) await this.discardState();
       throw error;
     }
   }
@@ -126,6 +142,12 @@ export class Manager implements ManagerApi {
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
+  }
+
+  /** Removes the log and its keys, after which the TLS key must be readable without them. */
+  async discardState(): Promise<void> {
+    await this.#components.securityConfig.encryptKey(undefined);
+    await removeManagerState(this.#init.stateDir);
   }
 
   leader(): MemberStatus | undefined {
@@ -158,9 +180,12 @@ export class Manager implements ManagerApi {
     for await (const { messages } of await this.#logSource(request, ending)) yield* messages;
   }
 
-  /** '' while managers are not locked, as they never are so far. */
+  /** '' while managers are not locked. */
   async unlockKey(): Promise<string> {
-    return this.read(() => '');
+    const { clusterId } = this.#components.securityConfig.identity;
+    const cluster = await this.read((tx) => tx.get('cluster', clusterId));
+    const key = cluster && unlockKeyOf(cluster);
+    return key ? formatUnlockKey(key) : '';
   }
 
   async leaveRaft(force: boolean): Promise<void> {
@@ -210,6 +235,7 @@ export class Manager implements ManagerApi {
 
   async #stop(): Promise<void> {
     this.#closing.abort(new SwarmError('SWM_UNAVAILABLE', 'This manager is stopping.'));
+    await this.#lockKeeper?.stop();
     await this.#consensus?.stop();
     await this.#stopLeading();
     this.#leaderLink.close();
@@ -250,6 +276,18 @@ export class Manager implements ManagerApi {
       const details = { err: errorMessage(error) };
       this.#components.logger.warn(details, 'this manager is back, and without a leader so far');
     }
+  }
+
+  #newLockKeeper(consensus: Consensus, keys: KeyFile): LockKeeper {
+    const { logger, securityConfig } = this.#components;
+    const components = {
+      ...this.#components,
+      logger: logger.child({ module: 'lock' }),
+      store: this.#store,
+      keys,
+      consensus,
+    };
+    return new LockKeeper(components, { clusterId: securityConfig.identity.clusterId });
   }
 
   #createRole(): LeaderRole {

@@ -3,6 +3,7 @@ import { type Clock, sleep } from '../common/clock.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import { type Random, shuffled } from '../common/random.ts';
+import { CAService } from '../proto/gen/swarm/ca.ts';
 import {
   RaftMembershipServiceService as MembershipService,
   type RaftJoinResponse,
@@ -34,13 +35,43 @@ export async function requestRaftJoin(
   addr: string,
   signal: AbortSignal,
 ): Promise<RaftJoinResponse> {
-  const { clock, random, logger } = components;
+  const join = (remote: string) => joinVia(components, remote, addr, signal);
+  return persistently(components, remotes, join, signal);
+}
+
+/** What managers lock their files with, from one of `remotes`; undefined while they do not. */
+export async function requestUnlockKey(
+  components: RaftJoinComponents,
+  remotes: readonly string[],
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  const ask = async (remote: string) => {
+    const { securityConfig } = components;
+    const client = new Client(remote, securityConfig.clientCredentials(NodeRole.MANAGER));
+    try {
+      const options = { timeoutMs: JOIN_TIMEOUT_MS, signal };
+      return (await callUnary(client, CAService.getUnlockKey, {}, options)).response.unlockKey;
+    } finally {
+      client.close();
+    }
+  };
+  const key = await persistently(components, remotes, ask, signal);
+  return key.length > 0 ? key : undefined;
+}
+
+/** The first result of `attempt` over `remotes`, each asked several times. */
+async function persistently<T>(
+  { clock, random, logger }: RaftJoinComponents,
+  remotes: readonly string[],
+  attempt: (remote: string) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
   let failure: unknown = new SwarmError('SWM_UNAVAILABLE', 'no other manager is known to join');
   for (let round = 0; round < ROUNDS; round++) {
     if (round > 0) await sleep(clock, PAUSE_MS, signal);
     for (const remote of shuffled(random, remotes)) {
       try {
-        return await joinVia(components, remote, addr, signal);
+        return await attempt(remote);
       } catch (error) {
         signal.throwIfAborted();
         if (isFinal(error)) throw error;

@@ -1,19 +1,43 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSwarmError, SwarmError } from '../common/errors.ts';
 import { NodeRole } from '../proto/gen/swarm/types.ts';
-import { KeyFile } from './ca/index.ts';
+import { KeyFile, SecurityConfig } from './ca/index.ts';
 import { Consensus, type ConsensusComponents, type ConsensusInit } from './consensus/index.ts';
 import type { ManagerComponents, ManagerInit } from './manager-init.ts';
-import { requestRaftJoin } from './raft-join.ts';
+import { requestRaftJoin, requestUnlockKey } from './raft-join.ts';
 
-/** The keys that the log on disk is sealed with, made at the first start. */
-export async function openKeyFile(
+/**
+ * The secrets of the manager that this node is, if it is one and has been one before. Throws
+ * SWM_LOCKED without the unlock key that they need, SWM_UNAUTHENTICATED with a wrong one.
+ */
+export async function readManagerKeys(
   components: Pick<ManagerComponents, 'random'>,
   stateDir: string,
+  unlockKey?: Uint8Array,
+): Promise<KeyFile | undefined> {
+  const identity = await SecurityConfig.peek(stateDir);
+  if (identity?.role !== NodeRole.MANAGER) return undefined;
+  return KeyFile.read(components, { path: keyPath(stateDir), unlockKey });
+}
+
+/**
+ * The same, made at the first start: locked from the beginning when the other managers say that
+ * managers are. Throws SWM_LOCKED when there is a file that needs an unlock key.
+ */
+export async function openManagerKeys(
+  components: ManagerComponents,
+  init: ManagerInit,
+  signal: AbortSignal,
 ): Promise<KeyFile> {
-  await mkdir(raftDir(stateDir), { recursive: true, mode: 0o700 });
-  return KeyFile.open(components, { path: join(raftDir(stateDir), 'keys.json') });
+  const path = keyPath(init.stateDir);
+  const stored = await KeyFile.read(components, { path });
+  if (stored) return stored;
+  const { mode } = init;
+  if (mode.type === 'bootstrap') return KeyFile.open(components, { path });
+  const remotes = mode.type === 'join' ? mode.remotes : components.securityConfig.remotes();
+  const unlockKey = await requestUnlockKey(components, remotes, signal);
+  return KeyFile.open(components, { path, unlockKey });
 }
 
 /** Removes the log and its keys, after a demotion or before a new life. The manager must be stopped. */
@@ -69,4 +93,8 @@ export async function openConsensus(
 
 function raftDir(stateDir: string): string {
   return join(stateDir, 'raft');
+}
+
+function keyPath(stateDir: string): string {
+  return join(raftDir(stateDir), 'keys.json');
 }

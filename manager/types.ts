@@ -91,7 +91,7 @@ export interface ManagerApi {
   subscribe(listener: (commit: Commit) => void): () => void;
   /** Logs of services and tasks, relayed from the nodes. Ends by itself unless `options.follow`. */
   subscribeLogs(request: SubscribeLogsRequest, signal: AbortSignal): AsyncIterable<LogMessage>;
-  /** The cluster object with the root key and unlock keys, for join-token and unlock-key. */
+  /** `SWMKEY-1-…`, or '' while managers are not locked. */
   unlockKey(): Promise<string>;
   /** Gives up leadership and leaves the Raft members; the store on disk is to be deleted after. */
   leaveRaft(force: boolean): Promise<void>;

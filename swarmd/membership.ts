@@ -3,12 +3,7 @@ import type { Clock } from '../common/clock.ts';
 import { errorMessage, isSwarmError } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
-import {
-  Manager,
-  type ManagerMode,
-  removeManagerState,
-  type SecurityConfig,
-} from '../manager/index.ts';
+import { type KeyFile, Manager, type ManagerMode, type SecurityConfig } from '../manager/index.ts';
 import { gossipPeerId, type NetDriverApi } from '../netdriver/index.ts';
 import { NodeRole } from '../proto/gen/swarm/types.ts';
 import {
@@ -40,6 +35,8 @@ export interface MembershipInit {
   readonly securityConfig: SecurityConfig;
   /** How the manager starts, if this node is one. */
   readonly managerMode: ManagerMode;
+  /** Of the manager that this node was before, if it was one. */
+  readonly keys?: KeyFile | undefined;
   /** Called after the manager came or went, or the managers known changed. */
   readonly onChange: () => void;
 }
@@ -79,6 +76,11 @@ export class Membership {
     return this.#manager;
   }
 
+  /** What a restart of the manager needs; undefined while it is not locked. */
+  get unlockKey(): Uint8Array | undefined {
+    return this.#manager ? this.#manager.heldUnlockKey : this.#init.keys?.unlockKey;
+  }
+
   get record(): NodeRecord {
     return this.#record;
   }
@@ -93,7 +95,9 @@ export class Membership {
     const seed = await gossipKey(this.#init.stateDir, () => this.#components.random.bytes(32));
     await this.#joinGossip(seed);
     await this.securityConfig.start();
-    if (this.role === NodeRole.MANAGER) await this.#startManager(this.#init.managerMode);
+    if (this.role === NodeRole.MANAGER) {
+      await this.#startManager(this.#init.managerMode, this.#init.keys);
+    }
     this.#agent = await this.#createAgent(seed);
     engine.setSwarmAttacher(this.#agent.attacher);
     this.#unsubscribe = [
@@ -151,10 +155,10 @@ export class Membership {
     });
   }
 
-  async #startManager(mode: ManagerMode): Promise<void> {
+  async #startManager(mode: ManagerMode, keys?: KeyFile): Promise<void> {
     const { clock, random, logger, netdriver } = this.#components;
     const manager = new Manager(
-      { clock, random, logger, securityConfig: this.securityConfig, gossip: netdriver },
+      { clock, random, logger, securityConfig: this.securityConfig, gossip: netdriver, keys },
       {
         stateDir: swarmDir(this.#init.stateDir),
         listenAddr: this.#record.listenAddr,
@@ -226,7 +230,7 @@ export class Membership {
     this.#manager = undefined;
     this.#init.onChange();
     await manager.stop();
-    await removeManagerState(swarmDir(this.#init.stateDir));
+    await manager.discardState();
   }
 
   /** The certificate changed: a manager is started or ended when its role did. */

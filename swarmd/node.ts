@@ -1,12 +1,20 @@
 import { type Clock, sleep } from '../common/clock.ts';
 import { durationMs } from '../common/duration.ts';
-import { errorMessage, SwarmError } from '../common/errors.ts';
+import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
-import { type ManagerApi, type ManagerMode, SecurityConfig } from '../manager/index.ts';
+import {
+  type KeyFile,
+  type ManagerApi,
+  type ManagerMode,
+  parseUnlockKey,
+  readManagerKeys,
+  SecurityConfig,
+  unlockKeyNeeded,
+} from '../manager/index.ts';
 import type { NetDriverApi } from '../netdriver/index.ts';
 import { NodeRole } from '../proto/gen/swarm/types.ts';
-import type { EngineApi } from '../worker/index.ts';
+import { type EngineApi, sweepContainers } from '../worker/index.ts';
 import { DEFAULT_DATA_PATH_PORT, resolveAddresses, splitHostPort } from './addresses.ts';
 import type {
   InitRequest,
@@ -46,7 +54,13 @@ export interface SwarmNodeInit {
   readonly gossipPort: number;
 }
 
-type Phase = 'inactive' | 'pending' | 'active' | 'error';
+type Phase = 'inactive' | 'pending' | 'active' | 'error' | 'locked';
+
+/** A manager whose secrets wait for the unlock key. */
+interface LockedNode {
+  readonly nodeId: string;
+  readonly record: NodeRecord;
+}
 
 /**
  * This machine as a node: in no swarm, or in one. Changes of membership (init, join, leave) happen
@@ -59,6 +73,7 @@ export class SwarmNode implements SwarmNodeApi {
   #phase: Phase = 'inactive';
   #error = '';
   #membership: Membership | undefined;
+  #locked: LockedNode | undefined;
   #changing: Promise<unknown> | undefined;
   #stopping = new AbortController();
 
@@ -85,13 +100,12 @@ export class SwarmNode implements SwarmNodeApi {
 
   state(): SwarmNodeState {
     const membership = this.#membership;
-    const roles = { [NodeRole.WORKER]: 'worker', [NodeRole.MANAGER]: 'manager' } as const;
-    const role = membership?.role ?? NodeRole.UNRECOGNIZED;
+    const { nodeId = '', record } = membership ?? this.#locked ?? {};
     return {
-      nodeId: membership?.nodeId ?? '',
-      nodeAddr: membership ? (splitHostPort(membership.record.advertiseAddr, 0)?.host ?? '') : '',
+      nodeId,
+      nodeAddr: record ? (splitHostPort(record.advertiseAddr, 0)?.host ?? '') : '',
       localNodeState: this.#phase,
-      role: role === NodeRole.UNRECOGNIZED ? 'none' : roles[role],
+      role: this.#role(),
       error: this.#error,
       remoteManagers: (membership?.session?.managers ?? []).flatMap(({ peer }) =>
         peer ? [{ nodeId: peer.nodeId, addr: peer.addr }] : [],
@@ -111,7 +125,7 @@ export class SwarmNode implements SwarmNodeApi {
     this.#set('pending');
     this.#membership = await this.#restore(record);
     if (this.#membership) void this.#keepStarting(this.#membership);
-    else this.#set('inactive');
+    else if (!this.#locked) this.#set('inactive');
   }
 
   async stop(): Promise<void> {
@@ -122,8 +136,9 @@ export class SwarmNode implements SwarmNodeApi {
 
   init(request: InitRequest): Promise<string> {
     return this.#exclusively(async () => {
+      if (this.#locked) throw unlockKeyNeeded();
+      if (request.forceNewCluster && this.#membership) return this.#forceNewCluster(request);
       const record = this.#recordFor(request, request.dataPathPort, []);
-      if (request.forceNewCluster && this.#membership) return this.#forceNewCluster(record);
       const { stateDir } = this.#init;
       const validity = request.spec.caConfig?.nodeCertExpiry;
       await removeMembership(stateDir);
@@ -174,6 +189,7 @@ export class SwarmNode implements SwarmNodeApi {
   leave(force: boolean): Promise<void> {
     return this.#exclusively(async () => {
       const membership = this.#membership;
+      if (this.#locked) return this.#leaveLocked();
       if (!membership) throw new SwarmError('SWM_NOT_MANAGER', 'This node is not part of a swarm');
       await membership.leave(force);
       this.#membership = undefined;
@@ -182,8 +198,32 @@ export class SwarmNode implements SwarmNodeApi {
     });
   }
 
-  async unlock(_key: string): Promise<void> {
-    throw new SwarmError('SWM_CONFLICT', 'swarm is not locked');
+  /** A manager that has no quorum yet is unlocked all the same: it serves when it has one. */
+  unlock(key: string): Promise<void> {
+    return this.#exclusively(async () => {
+      if (!this.#locked) throw new SwarmError('SWM_CONFLICT', 'swarm is not locked');
+      const membership = await this.#restore(this.#locked.record, parseUnlockKey(key));
+      if (!membership) throw new SwarmError('SWM_INTERNAL', 'the certificate of this node is gone');
+      this.#locked = undefined;
+      this.#membership = membership;
+      this.#set('pending');
+      void this.#keepStarting(membership);
+      await this.#attempted();
+    });
+  }
+
+  /** Resolves once the first attempt to start succeeded; rejects when it failed. */
+  async #attempted(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const unsubscribe = this.onState(() => {
+        if (this.#phase === 'pending') return;
+        unsubscribe();
+        resolve();
+      });
+    });
+    if (this.#phase === 'active') return;
+    const message = `swarm component could not be started: ${this.#error || this.#phase}`;
+    throw new SwarmError('SWM_UNAVAILABLE', message);
   }
 
   /** Starts a new membership whole, or leaves nothing of it behind. */
@@ -223,40 +263,92 @@ export class SwarmNode implements SwarmNodeApi {
       await membership.stop().catch(() => undefined);
       await sleep(clock, RETRY_MS, signal).catch(() => undefined);
       if (signal.aborted) return;
-      membership = await this.#restore(membership.record);
+      membership = await this.#restore(membership.record, membership.unlockKey);
       this.#membership = membership;
     }
   }
 
-  /** Undefined when the certificate is gone: then this machine is no member any more. */
-  async #restore(record: NodeRecord): Promise<Membership | undefined> {
-    const securityConfig = await this.#loadSecurityConfig(record);
-    return securityConfig && this.#createMembership(record, securityConfig, { type: 'restart' });
+  /**
+   * Undefined when the certificate is gone: then this machine is no member any more; or when it is
+   * locked and `unlockKey` is not given. Throws SWM_UNAUTHENTICATED when that is not the key.
+   */
+  async #restore(
+    record: NodeRecord,
+    unlockKey?: Uint8Array,
+    mode: ManagerMode = { type: 'restart' },
+  ): Promise<Membership | undefined> {
+    const identity = await SecurityConfig.peek(swarmDir(this.#init.stateDir));
+    if (!identity) return undefined;
+    let keys: KeyFile | undefined;
+    try {
+      keys = await readManagerKeys(this.#components, swarmDir(this.#init.stateDir), unlockKey);
+    } catch (error) {
+      if (!isSwarmError(error, 'SWM_LOCKED')) throw error;
+      this.#locked = { nodeId: identity.nodeId, record };
+      this.#set('locked');
+      return undefined;
+    }
+    const securityConfig = await this.#loadSecurityConfig(record, keys);
+    return securityConfig && this.#createMembership(record, securityConfig, mode, keys);
   }
 
-  async #forceNewCluster(record: NodeRecord): Promise<string> {
+  /** What was never unlocked has no agent: the containers of its tasks are ended from outside. */
+  async #leaveLocked(): Promise<void> {
+    const { engine, logger, netdriver } = this.#components;
+    await sweepContainers({ engine, logger }, new Set());
+    await netdriver.leaveSwarm();
+    this.#locked = undefined;
+    await removeMembership(this.#init.stateDir);
+    this.#set('inactive');
+  }
+
+  /** What the request leaves open stays as it is. */
+  async #forceNewCluster(request: InitRequest): Promise<string> {
     const old = this.#membership as Membership;
+    if (old.role !== NodeRole.MANAGER) {
+      throw new SwarmError('SWM_NOT_MANAGER', `node ${old.nodeId} is not a manager of its swarm`, {
+        hint: 'run it on a node that was a manager: only managers have the state of the swarm',
+      });
+    }
+    const { advertiseAddr, listenAddr, dataPathAddr, dataPathPort } = old.record;
+    const kept = {
+      advertiseAddr: request.advertiseAddr || advertiseAddr,
+      listenAddr: request.listenAddr || listenAddr,
+      dataPathAddr: request.dataPathAddr || (request.advertiseAddr ? '' : dataPathAddr),
+    };
+    const record = this.#recordFor(kept, request.dataPathPort || dataPathPort, []);
     await old.stop();
-    const securityConfig = await this.#loadSecurityConfig(record);
-    if (!securityConfig)
-      throw new SwarmError('SWM_INTERNAL', 'the certificate of this node is gone');
-    const membership = this.#createMembership(record, securityConfig, {
-      type: 'force-new-cluster',
-    });
+    this.#set('pending');
+    const { unlockKey } = old;
+    const membership = await this.#restore(record, unlockKey, { type: 'force-new-cluster' });
+    if (!membership) throw new SwarmError('SWM_INTERNAL', 'the certificate of this node is gone');
     this.#membership = membership;
-    await writeNodeRecord(this.#init.stateDir, record);
-    await membership.start();
-    await membership.ready(this.#stopping.signal);
+    try {
+      await membership.start();
+      await membership.ready(this.#stopping.signal);
+    } catch (error) {
+      await membership.stop().catch(() => undefined);
+      this.#membership = await this.#restore(old.record, membership.unlockKey);
+      if (this.#membership) void this.#keepStarting(this.#membership);
+      throw error;
+    }
+    await writeNodeRecord(this.#init.stateDir, membership.record);
     this.#set('active');
     return membership.nodeId;
   }
 
-  #createMembership(record: NodeRecord, securityConfig: SecurityConfig, managerMode: ManagerMode) {
+  #createMembership(
+    record: NodeRecord,
+    securityConfig: SecurityConfig,
+    managerMode: ManagerMode,
+    keys?: KeyFile,
+  ): Membership {
     return new Membership(this.#components, {
       ...this.#init,
       record,
       securityConfig,
       managerMode,
+      keys,
       onChange: () => this.#tell(),
     });
   }
@@ -276,9 +368,20 @@ export class SwarmNode implements SwarmNodeApi {
     return { clock, random, logger: logger.child({ module: 'ca' }), remotes };
   }
 
-  #loadSecurityConfig(record: NodeRecord): Promise<SecurityConfig | undefined> {
+  #loadSecurityConfig(
+    record: NodeRecord,
+    keys: KeyFile | undefined,
+  ): Promise<SecurityConfig | undefined> {
     const stateDir = swarmDir(this.#init.stateDir);
-    return SecurityConfig.load(this.#securityComponents(record), { stateDir });
+    const init = { stateDir, passphrase: keys?.passphrase };
+    return SecurityConfig.load(this.#securityComponents(record), init);
+  }
+
+  #role(): SwarmNodeState['role'] {
+    if (this.#locked) return 'manager';
+    const roles = { [NodeRole.WORKER]: 'worker', [NodeRole.MANAGER]: 'manager' } as const;
+    const role = this.#membership?.role ?? NodeRole.UNRECOGNIZED;
+    return role === NodeRole.UNRECOGNIZED ? 'none' : roles[role];
   }
 
   async #exclusively<T>(change: () => Promise<T>): Promise<T> {

@@ -19,6 +19,7 @@ import type { CertificateIdentity } from '../types.ts';
 import { type Caller, findCaller } from './caller.ts';
 import { constantTimeEqual } from './join-token.ts';
 import { DEFAULT_CERTIFICATE_VALIDITY_MS, RootCa } from './root-ca.ts';
+import { unlockKeyOf } from './unlock-key.ts';
 
 export interface CertificateAuthorityComponents {
   readonly store: Store;
@@ -66,10 +67,13 @@ export class CertificateAuthority {
     };
   }
 
+  /** What a new manager locks its files with; empty while managers are not locked. */
   unlockKey(): { readonly key: Uint8Array; readonly version: number } {
     const cluster = this.#cluster();
-    const key = cluster.unlockKeys.find(({ subsystem }) => subsystem === 'swarm-ca')?.key;
-    return { key: key ?? new Uint8Array(), version: cluster.meta?.version?.index ?? 0 };
+    return {
+      key: unlockKeyOf(cluster) ?? new Uint8Array(),
+      version: cluster.meta?.version?.index ?? 0,
+    };
   }
 
   async #admit(request: IssueNodeCertificateRequest, token: string): Promise<string> {

@@ -15,3 +15,10 @@ export {
   type SecurityConfigComponents,
   type SecurityConfigInit,
 } from './security-config.ts';
+export {
+  formatUnlockKey,
+  newUnlockKey,
+  parseUnlockKey,
+  unlockKeyNeeded,
+  unlockKeyOf,
+} from './unlock-key.ts';

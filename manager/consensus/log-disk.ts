@@ -142,17 +142,24 @@ export class LogDisk {
 
   /**
    * Seals with the current key all that was sealed with another, and has LevelDB drop the old values,
-   * after which older keys may be forgotten. Not to run concurrently with `write`.
+   * after which older keys may be forgotten. Not to run concurrently with `write`; chunks of a snapshot
+   * that were on their way when the key changed are found by looking again.
    */
   async reseal(): Promise<void> {
-    const keys = await this.#db.keys();
-    for (const key of keys) {
+    while ((await this.#resealOnce()) > 0);
+    await this.#db.compact();
+  }
+
+  async #resealOnce(): Promise<number> {
+    let resealed = 0;
+    for (const key of await this.#db.keys()) {
       const sealed = await this.#db.get(key);
       if (sealed === undefined || this.#vault.isCurrent(sealed)) continue;
       const plain = unseal(this.#vault, this.dir, key, sealed);
       await this.#db.put(key, this.#vault.seal(key, plain), { sync: false });
+      resealed++;
     }
-    await this.#db.compact();
+    return resealed;
   }
 
   #pushPack(ops: LogOp[], entries: readonly Entry[], prevTerm: number): void {

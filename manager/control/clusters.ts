@@ -1,13 +1,14 @@
 import type { KeyRotation } from '../../proto/gen/swarm/control.ts';
 import type { Cluster, RootCA } from '../../proto/gen/swarm/objects.ts';
 import type { ClusterSpec } from '../../proto/gen/swarm/specs.ts';
-import { certificateDigest, generateJoinToken } from '../ca/index.ts';
+import { certificateDigest, generateJoinToken, newUnlockKey } from '../ca/index.ts';
 import { atVersion, type ControlContext, requireObject, writeObject } from './control-context.ts';
 import { validateCluster, validateRotation } from './validate-cluster.ts';
 
 /**
- * Replaces the spec of the cluster and makes new join tokens where `rotation` asks for them.
- * Throws SWM_INVALID_ARGUMENT, SWM_OUT_OF_SEQUENCE, SWM_NOT_IMPLEMENTED.
+ * Replaces the spec of the cluster and makes new tokens and keys where `rotation` asks for them. The
+ * managers lock and unlock what they have on disk when they see what is written here.
+ * Throws SWM_INVALID_ARGUMENT, SWM_FAILED_PRECONDITION, SWM_OUT_OF_SEQUENCE, SWM_NOT_IMPLEMENTED.
  */
 export async function updateCluster(
   context: ControlContext,
@@ -16,11 +17,12 @@ export async function updateCluster(
   rotation: KeyRotation,
 ): Promise<Cluster> {
   validateCluster(spec);
-  validateRotation(rotation);
+  validateRotation(rotation, spec);
   return writeObject(context, 'cluster', (tx) => {
     const cluster = requireObject(tx, 'cluster', context.clusterId);
     const rootCa = cluster.rootCa && rotated(context, cluster.rootCa, rotation);
-    const updated = atVersion({ ...cluster, spec, rootCa }, version);
+    const unlockKeys = nextUnlockKeys(context, cluster, spec, rotation);
+    const updated = atVersion({ ...cluster, spec, rootCa, unlockKeys }, version);
     tx.update('cluster', updated);
     return updated;
   });
@@ -37,4 +39,16 @@ function rotated(context: ControlContext, rootCa: RootCA, rotation: KeyRotation)
       manager: rotation.managerJoinToken ? fresh() : manager,
     },
   };
+}
+
+/** None while managers are not locked, so that locking them again takes a new key. */
+function nextUnlockKeys(
+  { random }: ControlContext,
+  { unlockKeys }: Cluster,
+  spec: ClusterSpec,
+  rotation: KeyRotation,
+): Cluster['unlockKeys'] {
+  if (!spec.encryptionConfig?.autoLockManagers) return [];
+  if (unlockKeys.length > 0 && !rotation.managerUnlockKey) return unlockKeys;
+  return [newUnlockKey(random)];
 }

@@ -25,17 +25,15 @@ export function validateCluster(spec: ClusterSpec): void {
   validateUnsupported(spec);
 }
 
-/** Throws SWM_NOT_IMPLEMENTED for keys that this version cannot rotate. */
-export function validateRotation(rotation: KeyRotation): void {
-  if (rotation.managerUnlockKey) {
-    throw unsupported('the unlock key cannot be rotated while managers are not locked');
+/** Throws SWM_FAILED_PRECONDITION for a key that `spec` has no use for. */
+export function validateRotation(rotation: KeyRotation, spec: ClusterSpec): void {
+  if (rotation.managerUnlockKey && !spec.encryptionConfig?.autoLockManagers) {
+    const message = 'cannot rotate because autolock is not turned on';
+    throw new SwarmError('SWM_FAILED_PRECONDITION', message);
   }
 }
 
 function validateUnsupported(spec: ClusterSpec): void {
-  if (spec.encryptionConfig?.autoLockManagers) {
-    throw unsupported('locking managers with an unlock key is not supported');
-  }
   const { externalCas = [], signingCaCert, signingCaKey, forceRotate } = spec.caConfig ?? {};
   if (externalCas.length > 0)
     throw unsupported('external certificate authorities are not supported');

@@ -1,5 +1,5 @@
 import { SwarmError } from '../../common/errors.ts';
-import type { ManagerApi } from '../../manager/index.ts';
+import { type ManagerApi, unlockKeyNeeded } from '../../manager/index.ts';
 import type { SwarmNodeApi } from './node-api.ts';
 
 const NOT_MANAGER = 'This node is not a swarm manager. ';
@@ -8,7 +8,7 @@ const NOT_MANAGER = 'This node is not a swarm manager. ';
 export function requireManager(node: SwarmNodeApi): ManagerApi {
   if (node.manager) return node.manager;
   const { localNodeState, role } = node.state();
-  if (localNodeState === 'locked') throw swarmLocked();
+  if (localNodeState === 'locked') throw unlockKeyNeeded();
   if (localNodeState === 'inactive' || role === 'none') {
     throw new SwarmError(
       'SWM_NOT_MANAGER',
@@ -35,12 +35,5 @@ export function alreadyInSwarm(): SwarmError {
   return new SwarmError(
     'SWM_UNAVAILABLE',
     'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.',
-  );
-}
-
-export function swarmLocked(): SwarmError {
-  return new SwarmError(
-    'SWM_LOCKED',
-    'Swarm is encrypted and needs to be unlocked before it can be used. Please use "docker swarm unlock" to unlock it.',
   );
 }

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import { systemClock } from '../../common/clock.ts';
 import { createLogger, silentLogger } from '../../common/logger.ts';
 import { systemRandom } from '../../common/random.ts';
-import { Manager, type ManagerMode, SecurityConfig } from '../../manager/index.ts';
+import { type KeyFile, Manager, type ManagerMode, SecurityConfig } from '../../manager/index.ts';
 import type { JoinTokens } from '../../proto/gen/swarm/objects.ts';
 import { ClusterSpec, NodeSpec_Availability } from '../../proto/gen/swarm/specs.ts';
 
@@ -91,17 +91,22 @@ export async function startNode(
   t: TestContext,
   node: Omit<TestNode, 'manager'>,
   mode: ManagerMode,
+  keys?: KeyFile,
 ): Promise<TestNode> {
-  const manager = newManager(node, mode);
+  const manager = newManager(node, mode, keys);
   t.after(() => manager.stop());
   await manager.start();
   return { ...node, manager };
 }
 
-export function newManager(node: Omit<TestNode, 'manager'>, mode: ManagerMode): Manager {
+export function newManager(
+  node: Omit<TestNode, 'manager'>,
+  mode: ManagerMode,
+  keys?: KeyFile,
+): Manager {
   const { stateDir, addr, securityConfig } = node;
   return new Manager(
-    { ...components, securityConfig },
+    { ...components, securityConfig, keys },
     { stateDir, listenAddr: addr, advertiseAddr: addr, mode },
   );
 }

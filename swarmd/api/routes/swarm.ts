@@ -7,7 +7,7 @@ import { checkInit } from '../check-init.ts';
 import type { RouteGroup } from '../components.ts';
 import { clusterSpecFromApi, defaultClusterSpec, swarmToApi } from '../convert/cluster.ts';
 import { availabilities } from '../convert/node.ts';
-import { alreadyInSwarm, noSwarm, requireManager, swarmLocked } from '../guards.ts';
+import { alreadyInSwarm, noSwarm, requireManager } from '../guards.ts';
 import { badRequest, conflict } from '../http/errors.ts';
 import { readJson } from '../http/json-body.ts';
 import type { JsonReader } from '../http/json-reader.ts';
@@ -87,14 +87,7 @@ async function unlock(node: SwarmNodeApi, key: string): Promise<void> {
   const { localNodeState } = node.state();
   if (localNodeState === 'inactive') throw noSwarm();
   if (localNodeState !== 'locked') throw conflict('swarm is not locked');
-  try {
-    await node.unlock(key);
-  } catch (error) {
-    if (!(error instanceof SwarmError) || error.code !== 'SWM_UNAUTHENTICATED') throw error;
-    const message = 'swarm could not be unlocked: invalid key provided';
-    throw new SwarmError('SWM_UNAUTHENTICATED', message, { cause: error });
-  }
-  if (node.state().localNodeState === 'locked') throw swarmLocked();
+  await node.unlock(key);
 }
 
 function initFromApi(json: JsonReader): InitRequest {

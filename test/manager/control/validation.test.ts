@@ -259,6 +259,12 @@ run([
 const cluster = (partial: Parameters<typeof ClusterSpec.fromPartial>[0]) => () =>
   validateCluster(ClusterSpec.fromPartial({ annotations: { name: 'default' }, ...partial }));
 
+const rotateUnlockKey = (autoLockManagers: boolean) => () =>
+  validateRotation(
+    { workerJoinToken: false, managerJoinToken: false, managerUnlockKey: true },
+    ClusterSpec.fromPartial({ encryptionConfig: { autoLockManagers } }),
+  );
+
 run([
   ['the default spec', cluster({})],
   ['certificates for an hour', cluster({ caConfig: { nodeCertExpiry: { seconds: 3600 } } })],
@@ -277,13 +283,13 @@ run([
     cluster({ dispatcher: { heartbeatPeriod: { seconds: -1 } } }),
     'heartbeat time period cannot be a negative duration',
   ],
+  ['a rotation of the unlock key that managers have', rotateUnlockKey(true)],
   [
-    'a rotation of the unlock key',
-    () =>
-      validateRotation({ workerJoinToken: false, managerJoinToken: false, managerUnlockKey: true }),
+    'a rotation of an unlock key that there is not',
+    rotateUnlockKey(false),
     {
-      code: 'SWM_NOT_IMPLEMENTED',
-      message: 'the unlock key cannot be rotated while managers are not locked',
+      code: 'SWM_FAILED_PRECONDITION',
+      message: 'cannot rotate because autolock is not turned on',
     },
   ],
 ]);

@@ -1,0 +1,139 @@
+import { type Clock, sleep } from '../common/clock.ts';
+import { errorMessage } from '../common/errors.ts';
+import type { Logger } from '../common/logger.ts';
+import type { Startable } from '../common/startable.ts';
+import { Trigger } from '../common/trigger.ts';
+import { type KeyFile, type SecurityConfig, unlockKeyOf } from './ca/index.ts';
+import type { Consensus } from './consensus/index.ts';
+import type { Store } from './store/types.ts';
+
+export interface LockKeeperComponents {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly store: Pick<Store, 'view' | 'subscribe'>;
+  readonly keys: KeyFile;
+  readonly securityConfig: Pick<SecurityConfig, 'isKeyEncrypted' | 'encryptKey' | 'renew'>;
+  readonly consensus: Pick<Consensus, 'rotateKeys'>;
+}
+
+export interface LockKeeperInit {
+  readonly clusterId: string;
+}
+
+const RETRY_MS = 2_000;
+
+/**
+ * Keeps what this manager has on disk locked as the cluster object says: with the current unlock key,
+ * or not at all. What lay on disk in the clear before is replaced when it is locked: the data key of
+ * the log, the passphrase of the TLS key, and that key itself.
+ *
+ * Each step finds out from the state on disk whether it is due, so that one that a crash or an error
+ * kept from being done is done the next time.
+ */
+export class LockKeeper implements Startable {
+  readonly #components: LockKeeperComponents;
+  readonly #clusterId: string;
+  readonly #trigger = new Trigger();
+  readonly #abort = new AbortController();
+  #unsubscribe = () => {};
+  #running: Promise<void> = Promise.resolve();
+  #renewalDue = false;
+
+  constructor(components: LockKeeperComponents, init: LockKeeperInit) {
+    this.#components = components;
+    this.#clusterId = init.clusterId;
+  }
+
+  async start(): Promise<void> {
+    this.#unsubscribe = this.#components.store.subscribe(({ changes, restored }) => {
+      if (restored || changes.some(({ kind }) => kind === 'cluster')) this.#trigger.fire();
+    });
+    this.#trigger.fire();
+    this.#running = this.#run(this.#abort.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#unsubscribe();
+    this.#abort.abort(new Error('the lock keeper was stopped'));
+    await this.#running;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#components;
+    while (!signal.aborted) {
+      await this.#trigger.wait(signal).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        await this.#follow();
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ err: errorMessage(error) }, 'locking what is on disk failed; trying again');
+        await sleep(clock, RETRY_MS, signal).catch(() => undefined);
+        this.#trigger.fire();
+      }
+    }
+  }
+
+  async #follow(): Promise<void> {
+    const { store } = this.#components;
+    const cluster = store.view((tx) => tx.get('cluster', this.#clusterId));
+    if (!cluster) return;
+    const unlockKey = unlockKeyOf(cluster);
+    await this.#wrap(unlockKey);
+    this.#abort.signal.throwIfAborted();
+    await this.#encryptTlsKey(unlockKey !== undefined);
+    await this.#finishRotation();
+    await this.#renew();
+  }
+
+  async #wrap(unlockKey: Uint8Array | undefined): Promise<void> {
+    const { keys, securityConfig, logger } = this.#components;
+    if (isSame(unlockKey, keys.unlockKey)) return;
+    if (unlockKey && !keys.unlockKey) {
+      // Under the old passphrase it could not be read any more.
+      if (securityConfig.isKeyEncrypted) await securityConfig.encryptKey(undefined);
+      await keys.lock(unlockKey);
+      logger.info('this manager is locked with the unlock key of the cluster');
+    } else {
+      await keys.wrap(unlockKey);
+      logger.info({ locked: unlockKey !== undefined }, 'this manager has another unlock key');
+    }
+  }
+
+  async #encryptTlsKey(wanted: boolean): Promise<void> {
+    const { keys, securityConfig } = this.#components;
+    if (securityConfig.isKeyEncrypted === wanted) return;
+    await securityConfig.encryptKey(wanted ? keys.passphrase : undefined);
+    // False in the short life that a manager has left after its demotion.
+    if (securityConfig.isKeyEncrypted) this.#renewalDue = true;
+  }
+
+  async #finishRotation(): Promise<void> {
+    const { keys, consensus, logger } = this.#components;
+    if (!keys.isRotating) return;
+    await this.#unlessStopped(consensus.rotateKeys());
+    await keys.forgetOldKeys();
+    logger.info('the log is sealed with a new key');
+  }
+
+  async #renew(): Promise<void> {
+    if (!this.#renewalDue) return;
+    await this.#unlessStopped(this.#components.securityConfig.renew());
+    this.#renewalDue = false;
+  }
+
+  /** For what may take long. What writes files is waited for: they may be removed after `stop`. */
+  #unlessStopped<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#abort;
+    return new Promise((resolve, reject) => {
+      const onAbort = () => reject(signal.reason);
+      if (signal.aborted) onAbort();
+      signal.addEventListener('abort', onAbort, { once: true });
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    });
+  }
+}
+
+function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
+}
