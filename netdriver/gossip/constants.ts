@@ -2,8 +2,8 @@
 
 /** Local changes of this long go out as one message per network. */
 export const COALESCE_MS = 100;
-/** Anti-entropy with a random peer of each network. */
-export const SYNC_INTERVAL_MS = 15_000;
+/** Anti-entropy with a random peer: what gossipsub lost (it has no history) is late by this much. */
+export const SYNC_INTERVAL_MS = 5_000;
 /** How long a deletion is remembered, so that a late copy of the row cannot revive it. */
 export const TOMBSTONE_MS = 30 * 60_000;
 export const REAP_INTERVAL_MS = 5_000;

@@ -11,6 +11,8 @@ import type { GossipPeer } from '../../../proto/gen/swarm/dispatcher.ts';
 import { eventually } from '../../support/eventually.ts';
 
 const NET = 'net1';
+/** Twice the time of anti-entropy, with room for a machine under load. */
+const PATIENCE_MS = 30_000;
 
 interface Started {
   readonly nodeId: string;
@@ -96,21 +98,23 @@ test('three nodes over libp2p share rows, and a stranger gets nothing', async (t
   for (const node of [...nodes, stranger]) node.gossip.joinNetwork(NET);
   const [a, b, c] = nodes as [Started, Started, Started];
   a.gossip.put(NET, 'endpoints', 'e1', Buffer.from('1'));
-  await eventually(() => assert.deepEqual([keys(b), keys(c)], [['e1'], ['e1']]));
+  await eventually(() => assert.deepEqual([keys(b), keys(c)], [['e1'], ['e1']]), PATIENCE_MS);
   stranger.gossip.put(NET, 'endpoints', 'evil', Buffer.from('1'));
   b.gossip.put(NET, 'endpoints', 'e2', Buffer.from('2'));
-  await eventually(() =>
-    assert.deepEqual(
-      [keys(a), keys(c)],
-      [
-        ['e1', 'e2'],
-        ['e1', 'e2'],
-      ],
-    ),
+  await eventually(
+    () =>
+      assert.deepEqual(
+        [keys(a), keys(c)],
+        [
+          ['e1', 'e2'],
+          ['e1', 'e2'],
+        ],
+      ),
+    PATIENCE_MS,
   );
   assert.deepEqual(keys(stranger), ['evil']);
   a.gossip.remove(NET, 'endpoints', 'e1');
-  await eventually(() => assert.deepEqual([keys(b), keys(c)], [['e2'], ['e2']]));
+  await eventually(() => assert.deepEqual([keys(b), keys(c)], [['e2'], ['e2']]), PATIENCE_MS);
 });
 
 test('a node that says goodbye is gone at once, with its rows', async (t) => {
@@ -120,9 +124,9 @@ test('a node that says goodbye is gone at once, with its rows', async (t) => {
   introduce(nodes, nodes);
   for (const node of nodes) node.gossip.joinNetwork(NET);
   b.gossip.put(NET, 'endpoints', 'e1', Buffer.from('1'));
-  await eventually(() => assert.deepEqual(keys(a), ['e1']));
+  await eventually(() => assert.deepEqual(keys(a), ['e1']), PATIENCE_MS);
   await b.gossip.stop();
-  await eventually(() => assert.deepEqual(keys(a), []));
+  await eventually(() => assert.deepEqual(keys(a), []), PATIENCE_MS);
 });
 
 test('a connection that breaks while a stream opens ends the request, not the process', async (t) => {
