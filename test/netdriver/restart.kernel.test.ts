@@ -67,6 +67,14 @@ describe('a restart of the daemon', { skip: !isRoot }, () => {
     ]);
     const state = JSON.parse(JSON.stringify(a.driver.sandbox(tasks[0].containerId)));
     await a.driver.stop();
+    // Gossip gives the silent node up, and the other one hears of it.
+    lab.bus.setAlive(a.identity.nodeId, false);
+    await eventually(async () => {
+      const { data } = await lookUp(b.kernel, netnsOf(tasks[1]!), 'tasks.web');
+      assert.deepEqual(data, ['10.0.1.21']);
+    });
+    for (let i = 0; i < 10; i++) assert.match(await ask(lab.client, '', a.ip, 8080), /^task/);
+    lab.bus.setAlive(a.identity.nodeId, true);
     a.driver = a.renew();
     await a.driver.start([state as SandboxState]);
     await a.driver.joinSwarm(a.identity);

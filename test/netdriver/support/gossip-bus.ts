@@ -18,6 +18,8 @@ interface BusRow extends GossipTableRow {
 /** Gossip between nodes of one process: what one writes, the others see in a later turn. */
 export class GossipBus {
   readonly #nodes = new Set<BusGossip>();
+  /** Ids of the nodes of the swarm: those that are here, and those that went without a word. */
+  readonly memberIds = new Set<string>();
   readonly #rows = new Map<string, BusRow>();
   readonly #dead = new Set<string>();
   #ltime = 0;
@@ -44,13 +46,15 @@ export class GossipBus {
     return [...this.#nodes];
   }
 
-  enter(node: BusGossip): void {
+  enter(node: BusGossip, nodeId: string): void {
     this.#nodes.add(node);
+    this.memberIds.add(nodeId);
   }
 
   exit(node: BusGossip, nodeId: string, leave: boolean): void {
     this.#nodes.delete(node);
     if (!leave) return;
+    this.memberIds.delete(nodeId);
     for (const row of [...this.#rows.values()]) if (row.owner === nodeId) this.delete(row);
   }
 
@@ -91,7 +95,7 @@ class BusGossip implements GossipApi {
 
   async start(identity: SwarmIdentity): Promise<void> {
     this.identity = identity;
-    this.#bus.enter(this);
+    this.#bus.enter(this, identity.nodeId);
   }
 
   async stop({ leave }: { leave: boolean } = { leave: true }): Promise<void> {
@@ -151,11 +155,8 @@ class BusGossip implements GossipApi {
   }
 
   members(): readonly GossipMember[] {
-    return this.#bus
-      .nodes()
-      .flatMap(({ identity }) =>
-        identity ? [{ nodeId: identity.nodeId, alive: this.#bus.isAlive(identity.nodeId) }] : [],
-      );
+    const ids = [...this.#bus.memberIds];
+    return ids.map((nodeId) => ({ nodeId, alive: this.#bus.isAlive(nodeId) }));
   }
 
   onMembers(listener: MemberListener): () => void {
