@@ -108,7 +108,10 @@ export class FakeNode implements SwarmNodeApi {
   }
 
   async unlock(key: string): Promise<void> {
-    if (key !== this.key) throw new SwarmError('SWM_UNAUTHENTICATED', 'bad key');
+    if (key !== this.key) {
+      const message = 'swarm could not be unlocked: invalid key provided';
+      throw new SwarmError('SWM_UNAUTHENTICATED', message);
+    }
     this.become({ localNodeState: 'active' }, undefined);
   }
 }
