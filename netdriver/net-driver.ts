@@ -70,6 +70,8 @@ export class NetDriver implements NetDriverApi {
   }
 
   async joinSwarm(identity: SwarmIdentity): Promise<void> {
+    // From an earlier start of this membership: what is attached here stays attached.
+    await this.#components.gossip.stop({ leave: false });
     await this.#components.gossip.start(identity);
     await this.#parts.overlays.join(identity);
     for (const sandbox of this.#sandboxes.values()) {
