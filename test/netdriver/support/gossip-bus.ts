@@ -99,6 +99,7 @@ class BusGossip implements GossipApi {
   }
 
   async stop({ leave }: { leave: boolean } = { leave: true }): Promise<void> {
+    if (this.identity === undefined) return;
     this.#bus.exit(this, this.#self(), leave);
     this.networks.clear();
     this.identity = undefined;
