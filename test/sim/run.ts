@@ -83,7 +83,7 @@ async function story(cast: Cast): Promise<void> {
   clients.stop();
   users.stop();
   await world.run(SETTLING_MS);
-  if (!(await world.until(() => cluster.isSettled(), RECOVERY_MS, 100))) {
+  if (!(await world.until(() => cluster.isSettled(faults.lost), RECOVERY_MS, 100))) {
     throw new Violation('the members do not agree, a minute after the faults');
   }
   await converge(cast);
@@ -111,7 +111,7 @@ async function converge({ world, cluster, users, faults }: Cast): Promise<void> 
     faults.keepAlive();
     users.activateAll();
     const store = cluster.leader()?.life?.store;
-    missing = store ? missingFrom(store, cluster.workers) : 'a leader';
+    missing = store ? missingFrom(store, cluster.workers, faults.lost) : 'a leader';
     return missing === '';
   };
   // What is there must also stay.
@@ -122,7 +122,7 @@ async function converge({ world, cluster, users, faults }: Cast): Promise<void> 
     await world.run(SETTLING_MS);
   }
   if (!isDone()) throw new Violation(`what was there did not stay: ${missing}`);
-  if (!(await world.until(() => cluster.isSettled(), RECOVERY_MS, 10))) {
+  if (!(await world.until(() => cluster.isSettled(faults.lost), RECOVERY_MS, 10))) {
     throw new Violation('the members do not agree in the end');
   }
 }

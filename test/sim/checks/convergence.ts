@@ -5,9 +5,22 @@ import { NodeState, TaskState } from '../../../proto/gen/swarm/types.ts';
 import type { SimWorker } from '../cluster/sim-worker.ts';
 
 /** What of the wishes of users is not so yet, for people; '' when all is. */
-export function missingFrom(store: MemoryStore, workers: readonly SimWorker[]): string {
+export function missingFrom(
+  store: MemoryStore,
+  all: readonly SimWorker[],
+  lost: ReadonlySet<unknown>,
+): string {
+  const workers = all.filter((worker) => !lost.has(worker));
   if (workers.length === 0) return '';
-  return store.view((tx) => [...differences(tx, workers)].join('; '));
+  const gone = all.filter((worker) => lost.has(worker));
+  return store.view((tx) => [...stillUp(tx, gone), ...differences(tx, workers)].join('; '));
+}
+
+function* stillUp(tx: ReadTx, gone: readonly SimWorker[]): Generator<string> {
+  for (const { name } of gone) {
+    const state = tx.get('node', name)?.status?.state;
+    if (state !== NodeState.DOWN) yield `${name} is ${NodeState[state ?? 0]}, and lost`;
+  }
 }
 
 function* differences(tx: ReadTx, workers: readonly SimWorker[]): Generator<string> {

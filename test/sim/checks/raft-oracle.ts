@@ -24,12 +24,14 @@ const FROM_LEADERS: ReadonlySet<MessageType> = new Set([
  * Sees every message between managers, every entry that is applied and every disk, and objects to what
  * Raft promises never to happen (Raft paper, figure 3; the invariants of the TLA+ specification):
  * two leaders of a term, two entries of one index and term, a leader without a committed entry,
- * different entries applied at one index, a commit index that goes back, and a promise (a vote, an
+ * two votes of one voter in a term, different entries applied at one index, a commit index that goes back, and a promise (a vote, an
  * acknowledgement) that is not on the disk of whoever gives it.
  */
 export class RaftOracle {
   readonly #world: World;
   readonly #leaders = new Map<number, number>();
+  /** `voter/term` to the candidate. */
+  readonly #votesCast = new Map<string, number>();
   /** `index/term` to the entry's checksum, and the term before it. */
   readonly #entries = new Map<string, number>();
   readonly #prevTerms = new Map<string, number>();
@@ -55,7 +57,9 @@ export class RaftOracle {
     const { term, type } = message;
     if (FROM_LEADERS.has(type)) this.#leads(term, message.from);
     if (type === MessageType.App) this.#matches(message.index, message.logTerm, message.entries);
-    if (!message.reject && (type === MessageType.AppResp || type === MessageType.VoteResp)) {
+    if (message.reject) return;
+    if (type === MessageType.VoteResp) this.#votes(message);
+    if (type === MessageType.AppResp || type === MessageType.VoteResp) {
       this.#isDurable(from, message);
     }
   }
@@ -118,6 +122,13 @@ export class RaftOracle {
     const leader = this.#leaders.get(term);
     if (leader === undefined) this.#leaders.set(term, raftId);
     else if (leader !== raftId) this.#fail(`${leader} and ${raftId} both lead in term ${term}`);
+  }
+
+  #votes({ from, term, to }: Message): void {
+    const key = `${from}/${term}`;
+    const other = this.#votesCast.get(key) ?? to;
+    if (other !== to) this.#fail(`${from} voted for ${other} and for ${to} in term ${term}`);
+    this.#votesCast.set(key, to);
   }
 
   #matches(prevIndex: number, prevTerm: number, entries: readonly Entry[]): void {

@@ -30,6 +30,7 @@ export class Faults {
   readonly #random: Random;
   readonly #faults: readonly Fault[];
   readonly #mending = new Set<() => void>();
+  readonly #lost = new Set<Host>();
   #stopped = false;
 
   constructor(components: { readonly world: World; readonly cluster: SimCluster }) {
@@ -66,7 +67,12 @@ export class Faults {
     });
   }
 
-  /** Ends them all: everything is mended, every member runs. */
+  /** Hosts that never come back. */
+  get lost(): ReadonlySet<Host> {
+    return this.#lost;
+  }
+
+  /** Ends them all: everything is mended and runs, but for a host or two that may be lost for good. */
   heal(): void {
     this.#stopped = true;
     for (const mend of [...this.#mending]) mend();
@@ -74,6 +80,16 @@ export class Faults {
     this.#cluster.network.quality = GOOD_LINK;
     this.#log('heal', '');
     this.#startAll();
+    const { workers } = this.#cluster;
+    if (workers.length > 1 && this.#random.float() < 0.5) this.#lose(this.#pick(workers)!);
+    const voters = this.#cluster.managers.filter(({ removed }) => !removed);
+    if (voters.length > 2 && this.#random.float() < 0.3) this.#lose(this.#pick(voters)!);
+  }
+
+  #lose(host: Host): void {
+    this.#lost.add(host);
+    host.crash(true);
+    this.#log('lost', host.name);
   }
 
   /** What ends by itself after the faults, such as a disk that failed, is started again too. */
@@ -100,11 +116,12 @@ export class Faults {
 
   #startAll(): void {
     for (const manager of this.#cluster.managers) this.#restart(manager);
-    for (const worker of this.#cluster.workers) worker.start();
+    for (const worker of this.#cluster.workers) if (!this.#lost.has(worker)) worker.start();
   }
 
   #restart(manager: SimManager): void {
-    if (!manager.removed && !manager.running) manager.start('restart');
+    if (manager.removed || manager.running || this.#lost.has(manager)) return;
+    manager.start('restart');
   }
 
   #crash(powerLoss: boolean): void {

@@ -110,16 +110,18 @@ export class SimCluster {
     }
   }
 
-  /** Every member votes and has applied everything, and nobody else runs. */
-  isSettled(): boolean {
+  /** Every member but those that are lost has applied everything, and nobody else runs. */
+  isSettled(lost: ReadonlySet<unknown> = new Set()): boolean {
     const leader = this.leader()?.consensus;
     if (!leader) return false;
     const { lastIndex } = leader.stats();
     const members = leader.members();
     const ids = new Set(members.map(({ nodeId }) => nodeId));
-    if (members.some(({ learner }) => learner)) return false;
+    const isLost = (nodeId: string) => lost.has(this.#byName.get(nodeId));
+    if (members.some(({ learner, nodeId }) => learner && !isLost(nodeId))) return false;
     if (this.managers.some(({ name, running }) => running && !ids.has(name))) return false;
     return members.every(({ nodeId }) => {
+      if (isLost(nodeId)) return true;
       const life = this.#byName.get(nodeId)?.life;
       return life?.ready && life.consensus?.stats().appliedIndex === lastIndex;
     });

@@ -26,6 +26,9 @@ import { CLUSTER_ID, type ManagerLife } from './sim-manager.ts';
 /** Kept per slot beside the one that runs. */
 const HISTORY = 3;
 
+/** 29 addresses for tasks: they come round again soon. */
+const SUBNET_SIZE = 27;
+
 /** What a leader of the product runs, without the certificate authority. */
 export class SimRole implements Startable {
   readonly dispatcher: Dispatcher;
@@ -119,7 +122,7 @@ export function setUpCluster(
     orchestration: { taskHistoryRetentionLimit: HISTORY },
     dispatcher: { heartbeatPeriod: { seconds: 2 } },
   };
-  const pools = { defaultAddressPool: ['10.0.0.0/8'], subnetSize: 24 };
+  const pools = { defaultAddressPool: ['10.0.0.0/8'], subnetSize: SUBNET_SIZE };
   tx.create('cluster', Cluster.fromPartial({ id: CLUSTER_ID, ...pools, spec }));
   const ingress = { annotations: { name: 'ingress' }, ingress: true };
   tx.create('network', Network.fromPartial({ id: 'ingress', spec: ingress }));
