@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../common/clock.ts';
-import { errorMessage, isSwarmError } from '../common/errors.ts';
+import { errorMessage } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
 import { type KeyFile, Manager, type ManagerMode, type SecurityConfig } from '../manager/index.ts';
@@ -18,6 +18,8 @@ import { joinHostPort, splitHostPort } from './addresses.ts';
 import type { SystemInfo } from './api/node-api.ts';
 import { describeNode } from './node-description.ts';
 import { gossipKey, type NodeRecord, swarmDir, writeNodeRecord } from './node-files.ts';
+
+const MANAGER_RETRY_MS = 2_000;
 
 export interface MembershipComponents {
   readonly clock: Clock;
@@ -167,7 +169,10 @@ export class Membership {
         onRemoved: () => this.#enqueue(() => this.#replaceManager(manager)),
       },
     );
-    await manager.start();
+    await manager.start().catch(async (error: unknown) => {
+      await manager.stop();
+      throw error;
+    });
     this.#manager = manager;
     this.#init.onChange();
   }
@@ -217,13 +222,7 @@ export class Membership {
   async #replaceManager(manager: Manager): Promise<void> {
     if (this.#manager !== manager) return;
     await this.#endManager(manager);
-    if (this.role !== NodeRole.MANAGER) return;
-    await this.#startManager({ type: 'join', remotes: this.#record.managers }).catch(
-      (error: unknown) => {
-        // A demotion under way: the certificate of a worker is about to come.
-        if (!isSwarmError(error, 'SWM_PERMISSION_DENIED')) throw error;
-      },
-    );
+    await this.#followRole();
   }
 
   async #endManager(manager: Manager): Promise<void> {
@@ -233,12 +232,19 @@ export class Membership {
     await manager.discardState();
   }
 
-  /** The certificate changed: a manager is started or ended when its role did. */
+  /**
+   * The certificate changed: a manager is started or ended when its role did. One that the others do
+   * not let in yet (a demotion under way, no quorum) is tried again while the role stays.
+   */
   async #followRole(): Promise<void> {
-    if (this.role === NodeRole.MANAGER && !this.#manager) {
+    if (this.role === NodeRole.WORKER && this.#manager) return this.#endManager(this.#manager);
+    if (this.role !== NodeRole.MANAGER || this.#manager) return;
+    try {
       await this.#startManager({ type: 'join', remotes: this.#record.managers });
-    } else if (this.role === NodeRole.WORKER && this.#manager) {
-      await this.#endManager(this.#manager);
+    } catch (error) {
+      const { clock, logger } = this.#components;
+      logger.warn({ err: errorMessage(error) }, 'the manager could not start, and is tried again');
+      clock.setTimer(MANAGER_RETRY_MS, () => this.#enqueue(() => this.#followRole()));
     }
   }
 
