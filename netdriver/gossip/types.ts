@@ -35,7 +35,7 @@ export interface GossipApi {
   start(identity: SwarmIdentity): Promise<void>;
   /**
    * `leave` (the default) says goodbye to the others, and all rows of this node go with it. Without
-   * it the others find this node silent, and its rows show again when it comes back.
+   * it the others find this node silent, and its rows show again when it comes back. Idempotent.
    */
   stop(options?: { leave: boolean }): Promise<void>;
 

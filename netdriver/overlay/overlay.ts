@@ -65,8 +65,12 @@ export class Overlay {
     return this.#settled;
   }
 
-  /** Starts to tell and to hear. Resolves when the first exchange with the others is over. */
+  /**
+   * Starts to tell and to hear, or starts anew. Resolves when the first exchange with the others is
+   * over.
+   */
   async announce(identity: SwarmIdentity): Promise<void> {
+    if (this.#identity) this.#settled = false;
     this.#identity = identity;
     this.#gossip.joinNetwork(this.network.id);
     for (const endpoint of this.endpoints.values()) this.#announceEndpoint(endpoint);

@@ -22,10 +22,27 @@ export class GossipBus {
   readonly memberIds = new Set<string>();
   readonly #rows = new Map<string, BusRow>();
   readonly #dead = new Set<string>();
+  /** While deaf, nodes have their own rows only: the first exchange is still to come. */
+  isDeaf = false;
+  heard: Promise<void> = Promise.resolve();
+  #hear: () => void = () => {};
   #ltime = 0;
 
   node(): GossipApi {
     return new BusGossip(this);
+  }
+
+  deafen(): void {
+    this.isDeaf = true;
+    this.heard = new Promise((resolve) => {
+      this.#hear = resolve;
+    });
+  }
+
+  hear(): void {
+    this.isDeaf = false;
+    this.#hear();
+    for (const row of this.#rows.values()) this.announce(row, row.value);
   }
 
   /** Hides the node's rows from the others, as if it had failed; or shows them again. */
@@ -125,7 +142,9 @@ class BusGossip implements GossipApi {
     this.networks.delete(networkId);
   }
 
-  async synced(): Promise<void> {}
+  synced(): Promise<void> {
+    return this.#bus.heard;
+  }
 
   put(networkId: string, table: GossipTable, key: string, value: Uint8Array): void {
     if (!this.networks.has(networkId)) throw new Error(`network ${networkId} was not joined`);
@@ -137,7 +156,9 @@ class BusGossip implements GossipApi {
   }
 
   rows(networkId: string, table: GossipTable): readonly GossipTableRow[] {
-    return this.networks.has(networkId) ? this.#bus.rows(networkId, table) : [];
+    if (!this.networks.has(networkId)) return [];
+    const rows = this.#bus.rows(networkId, table);
+    return this.#bus.isDeaf ? rows.filter((row) => row.owner === this.#self()) : rows;
   }
 
   subscribe(listener: RowListener): () => void {
