@@ -331,7 +331,8 @@ export class RaftLoop {
     const { data, index } = entry;
     if (entry.type !== EntryType.Normal) {
       const change = decodeConfChange(entry);
-      this.#confState = this.#node.applyConfChange(change);
+      // A snapshot that the core has taken meanwhile may have brought this change already.
+      this.#confState = this.#node.applyConfChange(change, index);
       this.#events.changed(entry);
     } else if (data && data.length > 0) {
       this.#events.apply(index, data);

@@ -6,10 +6,10 @@ import type { SimManager } from './cluster/sim-manager.ts';
 import { Trace } from './world/trace.ts';
 import { World } from './world/world.ts';
 
-async function newCluster(managers: number): Promise<SimCluster> {
+async function newCluster(managers: number, seed = 1): Promise<SimCluster> {
   const world = new World(
     { trace: new Trace(process.env.SIM_TRACE ? console.log : undefined) },
-    { seed: 1 },
+    { seed },
   );
   const cluster = new SimCluster({ world }, { managers, workers: 0, drift: 0 });
   await cluster.boot();
@@ -50,4 +50,35 @@ test('nothing is applied before the snapshot on disk is loaded', async () => {
   manager.disk.slowness = 1;
   assert.ok(await cluster.world.until(() => cluster.isSettled(), 300_000));
   cluster.assertEqual();
+});
+
+// A change that the snapshot of the leader had already brought was made once more, and ended the manager.
+test('changes of the members that a snapshot overtakes are not made again', async () => {
+  for (let seed = 1; seed <= 3; seed++) {
+    const cluster = await newCluster(3, seed);
+    await write(cluster, 60);
+    const manager = follower(cluster);
+    const joining = cluster.join();
+    assert.ok(
+      await cluster.world.until(
+        () => cluster.managers[3]?.consensus !== undefined && cluster.isSettled(),
+        20_000,
+      ),
+    );
+    await joining;
+    manager.crash(false);
+    const demoting = cluster.demote('m4');
+    assert.ok(await cluster.world.until(() => cluster.managers[3]!.removed, 20_000));
+    await demoting;
+    await write(cluster, 200);
+    manager.disk.slowness = 60_000;
+    manager.start('restart');
+    // The old snapshot is still being read when the new one comes.
+    assert.ok(await cluster.world.until(() => manager.consensus !== undefined, 900_000));
+    manager.disk.slowness = 1;
+    assert.ok(await cluster.world.until(() => manager.life?.ready ?? false, 900_000), 'ready');
+    assert.ok(manager.running, 'the manager ended');
+    assert.ok(await cluster.world.until(() => cluster.isSettled(), 600_000), 'settled');
+    cluster.assertEqual();
+  }
 });

@@ -104,9 +104,13 @@ export class SimCluster {
     );
     if (!first) throw new Violation('no manager runs in the end');
     const digest = digestOf(first.store);
+    const config = configOf(first);
     for (const life of others) {
-      if (digestOf(life.store) === digest) continue;
-      throw new Violation(`${life.host.name} and ${first.host.name} end with different states`);
+      const names = `${life.host.name} and ${first.host.name}`;
+      if (digestOf(life.store) !== digest)
+        throw new Violation(`${names} end with different states`);
+      if (configOf(life) === config) continue;
+      throw new Violation(`${names} count votes differently: ${configOf(life)}, ${config}`);
     }
   }
 
@@ -205,6 +209,11 @@ export class SimCluster {
       if (life && touched.has(life.process)) this.raftOracle.inspect(life);
     }
   }
+}
+
+/** The members as the core counts them. */
+function configOf({ consensus }: ManagerLife): string | undefined {
+  return consensus?.describe().split('\n')[1];
 }
 
 /** `type term log-term/index +entries commit reject` */
