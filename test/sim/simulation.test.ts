@@ -13,7 +13,7 @@ test('the same seed gives the same run, event for event', async () => {
 });
 
 test('clusters survive whatever happens to them', async () => {
-  for (let seed = 1_001; seed <= 1_015; seed++) {
+  for (let seed = 1_001; seed <= 1_008; seed++) {
     const { failure, elections, operations } = await runSimulation({ seed });
     if (failure) throw new Error(`npm run sim -- --seed ${seed}`, { cause: failure });
     assert.ok(elections > 0 && operations > 100, `seed ${seed} does next to nothing`);

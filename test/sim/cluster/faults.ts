@@ -9,7 +9,7 @@ import type { SimWorker } from './sim-worker.ts';
 /** Between two faults. */
 const PAUSE_MS = [100, 4_000] as const;
 const OUTAGE_MS = [50, 8_000] as const;
-const SLOWNESS = [10, 60, 1_000];
+const SLOWNESS = [10, 60, 1_000, 5_000];
 const MEMBERS_MAX = 5;
 const MEMBERS_MIN = 3;
 

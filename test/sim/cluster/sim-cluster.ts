@@ -211,9 +211,9 @@ export class SimCluster {
   }
 }
 
-/** The members as the core counts them. */
-function configOf({ consensus }: ManagerLife): string | undefined {
-  return consensus?.describe().split('\n')[1];
+/** The members as the core counts them, and as everybody else knows them. */
+function configOf({ consensus }: ManagerLife): string {
+  return `${consensus?.describe().split('\n')[1]} ${JSON.stringify(consensus?.membership())}`;
 }
 
 /** `type term log-term/index +entries commit reject` */
