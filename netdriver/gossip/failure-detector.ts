@@ -131,8 +131,10 @@ export class FailureDetector {
       this.startProbe(now, effects);
     }
     for (const member of this.members.values()) {
-      if (member.suspicion && now - member.suspicion.since >= this.suspicionMs(member.suspicion)) {
-        this.set(member, 'dead', member.incarnation, effects);
+      const { suspicion } = member;
+      if (!suspicion || now - suspicion.since < this.suspicionMs(suspicion)) continue;
+      this.set(member, 'dead', member.incarnation, effects);
+      if (suspicion.confirmations.has(this.selfId)) {
         effects.push({ type: 'broadcast', claim: { ...pick(member), from: this.selfId } });
       }
     }
@@ -248,16 +250,21 @@ export class FailureDetector {
       member.suspicion = { since: now, confirmations: new Set([claim.from]) };
     } else return;
     member.incarnation = claim.incarnation;
-    effects.push({ type: 'broadcast', claim: { ...pick(member), from: claim.from } });
+    // A broadcast reaches everyone by itself. If all who hear a claim sent it again, a few lost probes
+    // would become so many messages that more probes are lost.
+    if (claim.from === this.selfId) {
+      effects.push({ type: 'broadcast', claim: { ...pick(member), from: this.selfId } });
+    }
   }
 
-  /** Someone speaks ill of us: raise the incarnation and say that we live. */
+  /**
+   * Someone speaks ill of us: raise the incarnation and say that we live. Claims below it are answered
+   * already; who missed the answer gets it with the next probe or exchange.
+   */
   private refute(claim: LivenessClaim, effects: Effect[]): void {
-    if (claim.liveness === 'alive') return;
-    if (claim.incarnation >= this.incarnation) {
-      this.incarnation = claim.incarnation + 1;
-      this.awareness = Math.min(AWARENESS_MAX, this.awareness + 1);
-    }
+    if (claim.liveness === 'alive' || claim.incarnation < this.incarnation) return;
+    this.incarnation = claim.incarnation + 1;
+    this.awareness = Math.min(AWARENESS_MAX, this.awareness + 1);
     effects.push({ type: 'broadcast', claim: this.self() });
   }
 

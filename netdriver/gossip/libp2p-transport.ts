@@ -1,4 +1,5 @@
 import './polyfill.ts';
+import { setMaxListeners } from 'node:events';
 import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub';
 import { noise } from '@chainsafe/libp2p-noise';
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
@@ -58,6 +59,8 @@ export class Libp2pTransport implements GossipTransport {
     this.random = components.random;
     this.logger = components.logger;
     this.identity = init.identity;
+    // One per dial and per request under way.
+    setMaxListeners(0, this.abort.signal);
   }
 
   /** Throws SWM_FAILED_PRECONDITION when port 7946 is taken. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Timer } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
 import { shuffled } from '../../common/random.ts';
@@ -70,6 +71,8 @@ export class GossipSession {
     const { clock, random } = components;
     const { identity, events } = init;
     const now = clock.monotonic();
+    // One per request under way.
+    setMaxListeners(0, this.abort.signal);
     this.components = components;
     this.events = events;
     this.identity = identity;
