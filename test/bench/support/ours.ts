@@ -20,6 +20,8 @@ export async function upOurs(managers: number, workers: number): Promise<SwarmUn
     api,
     daemonPid: (host) => daemonPid(host),
     address: (host) => lab.address(host),
+    hostname: (host) => host,
+    outside: `${LAB_NAME}-lab-net`,
     netns: (host) => `${LAB_NAME}-lab-${host}`,
     restart: async (host) => void (await lab.verb('restart', host)),
     unplug: async (host) => void (await lab.verb('partition', host)),

@@ -5,6 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { buildBusyboxImage } from '../../lab/busybox-image.ts';
 import { Api } from './api.ts';
 import { findProcess } from './processes.ts';
+import { run } from './shell.ts';
 import type { SwarmUnderTest } from './swarm.ts';
 
 /**
@@ -25,6 +26,7 @@ export async function upPeer(managers: number): Promise<SwarmUnderTest> {
   if (existsSync('/run/netns/dsl0')) throw new Error('a Docker Swarm is up already: not ours');
   try {
     await script('up', String(managers));
+    await run('ip', '-n', 'dsl0', 'addr', 'add', '192.168.66.254/24', 'dev', 'ub');
     const apis = new Map(HOSTS.map((host) => [host, new Api(`${DIR}/n${host}/d.sock`)]));
     const api = (host: string) => apis.get(host) as Api;
     await Promise.all(HOSTS.map((host) => importImage(api(host))));
@@ -44,10 +46,12 @@ function swarmOf(managers: number, api: (host: string) => Api): SwarmUnderTest {
     api,
     daemonPid,
     address: (host) => `192.168.66.${host}`,
+    hostname: (host) => `d${host}`,
+    outside: 'dsl0',
     netns: (host) => `dsl${host}`,
     restart,
-    unplug: (host) => run('ip', '-n', 'dsl0', 'link', 'set', `dslv${host}`, 'nomaster'),
-    plug: (host) => run('ip', '-n', 'dsl0', 'link', 'set', `dslv${host}`, 'master', 'ub'),
+    unplug: (host) => setMaster(host, 'nomaster'),
+    plug: (host) => setMaster(host, 'master', 'ub'),
     down: async () => {
       for (const host of HOSTS) api(host).close();
       await script('down');
@@ -78,8 +82,8 @@ async function restart(host: string): Promise<void> {
   child.unref();
 }
 
-async function run(command: string, ...args: string[]): Promise<void> {
-  await promisify(execFile)(command, args);
+async function setMaster(host: string, ...args: string[]): Promise<void> {
+  await run('ip', '-n', 'dsl0', 'link', 'set', `dslv${host}`, ...args);
 }
 
 async function importImage(api: Api): Promise<void> {

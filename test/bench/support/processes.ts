@@ -1,23 +1,25 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
+type Matches = (args: readonly string[]) => boolean;
+
 /** The lowest id of a process whose arguments satisfy `matches`; throws when there is none. */
-export function findProcess(what: string, matches: (args: readonly string[]) => boolean): number {
-  const ids = readdirSync('/proc').map(Number).filter(Number.isInteger);
-  const found = ids.sort((a, b) => a - b).find((pid) => matches(argumentsOf(pid)));
+export function findProcess(what: string, matches: Matches): number {
+  const [found] = findProcesses(matches);
   if (found === undefined) throw new Error(`no process runs ${what}`);
   return found;
 }
 
-/** Whole milliseconds since the epoch, to a hundredth of a second. */
+export function findProcesses(matches: Matches): number[] {
+  const ids = readdirSync('/proc').map(Number).filter(Number.isInteger);
+  return ids.sort((a, b) => a - b).filter((pid) => matches(argumentsOf(pid)));
+}
+
+/** Milliseconds since the epoch, to a hundredth of a second. */
 export function startedAt(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
-  const boot = Number(/^btime (\d+)/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]);
-  const uptimeMs = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;
-  // The second of the boot is too coarse: what has passed since is known better.
-  const bootMs =
-    Math.abs(Date.now() - uptimeMs - boot * 1000) < 1500 ? Date.now() - uptimeMs : boot * 1000;
-  return bootMs + ticks * 10;
+  const uptime = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
+  return Date.now() - uptime * 1000 + ticks * 10;
 }
 
 /** MiB: `rss` counts shared pages whole, `pss` by share. */

@@ -14,6 +14,10 @@ export interface SwarmUnderTest {
   address(host: string): string;
   /** The name of the host's network namespace. */
   netns(host: string): string;
+  /** As the swarm knows it. */
+  hostname(host: string): string;
+  /** The network namespace of a machine that is no part of the swarm and reaches its hosts. */
+  readonly outside: string;
   /** Starts the daemon of `host` again. */
   restart(host: string): Promise<void>;
   /** Pulls the network cable of `host`, without either end being told. */
@@ -37,6 +41,7 @@ export interface ServiceRequest {
   readonly replicas: number;
   readonly command: readonly string[];
   readonly network?: string | undefined;
+  readonly hostname?: string;
 }
 
 /** The body of a service that starts at once and ends at once. */
@@ -51,6 +56,9 @@ export function serviceBody(image: string, request: ServiceRequest): Record<stri
         StopGracePeriod: 1_000_000_000,
       },
       ...(request.network ? { Networks: [{ Target: request.network }] } : {}),
+      ...(request.hostname
+        ? { Placement: { Constraints: [`node.hostname==${request.hostname}`] } }
+        : {}),
     },
     Mode: { Replicated: { Replicas: request.replicas } },
   };
@@ -64,6 +72,19 @@ export async function tasksOf(api: Api, service: string): Promise<Task[]> {
 export async function runningTasks(api: Api, service: string): Promise<Task[]> {
   const tasks = await tasksOf(api, service);
   return tasks.filter((t) => t.Status.State === 'running' && t.DesiredState === 'running');
+}
+
+/** Creates the service and waits for its tasks; resolves with its id. */
+export async function startService(
+  swarm: SwarmUnderTest,
+  request: ServiceRequest,
+): Promise<string> {
+  const api = swarm.api(swarm.hosts[0] as string);
+  const body = serviceBody(swarm.image, request);
+  const { ID } = await api.call<{ ID: string }>('POST', '/services/create', body);
+  const running = async () => (await runningTasks(api, ID)).length === request.replicas;
+  await timeUntil(`${request.replicas} tasks of ${request.name} run`, running);
+  return ID;
 }
 
 /** Polls each `pollMs` until `done`; resolves with the milliseconds that it took. */
