@@ -5,6 +5,7 @@ export {
   type UsedAddress,
   type WaitingTask,
 } from './allocator/usage.ts';
+export { type RestoredManager, restoreBackup } from './backup/restore-backup.ts';
 export {
   type KeyFile,
   parseJoinToken,

@@ -8,6 +8,7 @@ import {
   type SubscribeLogsRequest,
 } from '../proto/gen/swarm/logs.ts';
 import { RaftMembershipServiceService as MembershipService } from '../proto/gen/swarm/raft.ts';
+import { writeBackup } from './backup/write-backup.ts';
 import {
   authorizationInterceptor,
   formatUnlockKey,
@@ -186,6 +187,13 @@ export class Manager implements ManagerApi {
     const cluster = await this.read((tx) => tx.get('cluster', clusterId));
     const key = cluster && unlockKeyOf(cluster);
     return key ? formatUnlockKey(key) : '';
+  }
+
+  async backup(options: { readonly local: boolean }): Promise<AsyncIterable<Buffer>> {
+    const consensus = this.#running();
+    const keys = this.#keys as KeyFile;
+    if (!options.local) await consensus.readIndex();
+    return writeBackup({ ...this.#components, store: this.#store, consensus, keys });
   }
 
   async leaveRaft(force: boolean): Promise<void> {

@@ -69,7 +69,7 @@ export async function openConsensus(
     }),
   };
   const boot: ConsensusInit = {
-    dir: join(raftDir(init.stateDir), 'log'),
+    dir: logDir(init.stateDir),
     nodeId: securityConfig.identity.nodeId,
     addr,
     onFailure: (err) => logger.error({ err }, 'this manager cannot go on'),
@@ -91,10 +91,16 @@ export async function openConsensus(
   return Consensus.open(own, { ...boot, join: { raftId, membership } });
 }
 
-function raftDir(stateDir: string): string {
-  return join(stateDir, 'raft');
+/** The log of the manager whose membership is in `stateDir`. */
+export function logDir(stateDir: string): string {
+  return join(raftDir(stateDir), 'log');
 }
 
-function keyPath(stateDir: string): string {
+/** Its secrets. */
+export function keyPath(stateDir: string): string {
   return join(raftDir(stateDir), 'keys.json');
+}
+
+function raftDir(stateDir: string): string {
+  return join(stateDir, 'raft');
 }

@@ -93,6 +93,11 @@ export interface ManagerApi {
   subscribeLogs(request: SubscribeLogsRequest, signal: AbortSignal): AsyncIterable<LogMessage>;
   /** `SWMKEY-1-…`, or '' while managers are not locked. */
   unlockKey(): Promise<string>;
+  /**
+   * All that it takes to make this manager anew, as a tar. With `local` the state that this manager
+   * knows, which may lag, and needs no leader; else one that has all that was acknowledged.
+   */
+  backup(options: { readonly local: boolean }): Promise<AsyncIterable<Buffer>>;
   /** Gives up leadership and leaves the Raft members; the store on disk is to be deleted after. */
   leaveRaft(force: boolean): Promise<void>;
 }

@@ -73,8 +73,9 @@ export class ApiClient {
     path: string,
     body: Readable,
     query: Query = {},
+    extraHeaders: Readonly<Record<string, string>> = {},
   ): Promise<IncomingMessage> {
-    const headers = { 'Content-Type': 'application/x-tar' };
+    const headers = { 'Content-Type': 'application/x-tar', ...extraHeaders };
     const extra = { isStream: true, file: body };
     return (await this.#dial(method, path, { query, headers }, extra)) as IncomingMessage;
   }

@@ -19,6 +19,7 @@ import { DEFAULT_DATA_PATH_PORT, resolveAddresses, splitHostPort } from './addre
 import type {
   InitRequest,
   JoinRequest,
+  RecoverRequest,
   SwarmNodeApi,
   SwarmNodeState,
   SystemInfo,
@@ -32,6 +33,7 @@ import {
   swarmDir,
   writeNodeRecord,
 } from './node-files.ts';
+import { recoverMembership } from './recovery.ts';
 
 /** As Docker: after this `join` answers, and goes on in the background. */
 const JOIN_TIMEOUT_MS = 20_000;
@@ -209,6 +211,19 @@ export class SwarmNode implements SwarmNodeApi {
       this.#set('pending');
       void this.#keepStarting(membership);
       await this.#attempted();
+    });
+  }
+
+  recover(request: RecoverRequest): Promise<string> {
+    return this.#exclusively(async () => {
+      const { stateDir } = this.#init;
+      const wanted = this.#recordFor(request, 0, []);
+      const init = { stateDir, record: wanted };
+      const { record, unlockKey } = await recoverMembership(this.#components, request, init);
+      const membership = await this.#restore(record, unlockKey);
+      if (!membership) throw new SwarmError('SWM_INTERNAL', 'what was recovered is gone');
+      await this.#enter(membership, record);
+      return membership.nodeId;
     });
   }
 

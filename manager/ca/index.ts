@@ -7,7 +7,13 @@ export { CertificateAuthority, caService, nodeCaService } from './ca-service.ts'
 export { type Caller, callerOf, findCaller, forwardedBy, forwardingMetadata } from './caller.ts';
 export { generateJoinToken, parseJoinToken } from './join-token.ts';
 export { KeyFile } from './key-file.ts';
-export { certificateDigest, MIN_CERTIFICATE_VALIDITY_MS, RootCa } from './root-ca.ts';
+export { decryptKey, encryptKey } from './private-key.ts';
+export {
+  certificateDigest,
+  DEFAULT_CERTIFICATE_VALIDITY_MS,
+  MIN_CERTIFICATE_VALIDITY_MS,
+  RootCa,
+} from './root-ca.ts';
 export {
   type BootstrapInit,
   type JoinInit,
@@ -15,6 +21,7 @@ export {
   type SecurityConfigComponents,
   type SecurityConfigInit,
 } from './security-config.ts';
+export { type NodeFiles, writeNodeFiles } from './state-files.ts';
 export {
   formatUnlockKey,
   newUnlockKey,
@@ -22,3 +29,4 @@ export {
   unlockKeyNeeded,
   unlockKeyOf,
 } from './unlock-key.ts';
+export { createCertificateRequest } from './x509.ts';

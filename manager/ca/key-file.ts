@@ -125,12 +125,27 @@ export class KeyFile {
     await this.#write({ keys, passphrase: this.#random.bytes(KEY_SIZE) }, unlockKey);
   }
 
+  /**
+   * What the file of a copy of this manager is to hold: locked alike, with the same passphrase and a
+   * data key of its own, which is `key`.
+   */
+  copy(): { readonly text: string; readonly key: Uint8Array } {
+    const key = this.#random.bytes(KEY_SIZE);
+    return { text: this.#encode({ ...this.#secrets, keys: [key] }, this.#unlockKey), key };
+  }
+
   async forgetOldKeys(): Promise<void> {
     await this.#write({ ...this.#secrets, keys: [this.current] }, this.#unlockKey);
   }
 
   /** Nothing is sealed with a key that a crash could take away: memory follows the disk. */
   async #write(secrets: Secrets, unlockKey: Uint8Array | undefined): Promise<void> {
+    await writeFileAtomic(this.#path, this.#encode(secrets, unlockKey), 0o600);
+    this.#secrets = secrets;
+    this.#unlockKey = unlockKey;
+  }
+
+  #encode(secrets: Secrets, unlockKey: Uint8Array | undefined): string {
     const encode = (secret: Uint8Array) =>
       Buffer.from(unlockKey ? this.#wrapped(secret, unlockKey) : secret).toString('base64');
     const content: KeyFileContent = {
@@ -139,9 +154,7 @@ export class KeyFile {
       keys: secrets.keys.map(encode),
       passphrase: encode(secrets.passphrase),
     };
-    await writeFileAtomic(this.#path, `${JSON.stringify(content)}\n`, 0o600);
-    this.#secrets = secrets;
-    this.#unlockKey = unlockKey;
+    return `${JSON.stringify(content)}\n`;
   }
 
   #wrapped(secret: Uint8Array, unlockKey: Uint8Array): Buffer {

@@ -169,6 +169,12 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
     await this.#write(() => ({ files: this.#files, passphrase, role: this.#identity.role }));
   }
 
+  /** What the files of a copy of this node are to hold; the key encrypted if `passphrase` is given. */
+  copy(passphrase: string | undefined): NodeFiles {
+    const { keyPem, ...files } = this.#files;
+    return { ...files, keyPem: passphrase === undefined ? keyPem : encryptKey(keyPem, passphrase) };
+  }
+
   /** The managers to ask, as far as they are known. */
   remotes(): readonly string[] {
     return this.#components.remotes();

@@ -16,7 +16,7 @@ import type { PeerGate } from './peer-gate.ts';
 import { Proposals } from './proposals.ts';
 import { noLeader, Reads } from './reads.ts';
 import { Replica } from './replica.ts';
-import type { SnapshotPolicy } from './snapshotter.ts';
+import type { Capture, SnapshotPolicy } from './snapshotter.ts';
 import { Ticker } from './ticker.ts';
 import { Transfer } from './transfer.ts';
 import type { ConsensusApi, MemberStatus, Proposal } from './types.ts';
@@ -210,6 +210,11 @@ export class Consensus implements ConsensusApi, Startable {
    */
   rotateKeys(): Promise<void> {
     return this.#replica.reseal();
+  }
+
+  /** What has been applied here as of this call, for a backup. */
+  capture(): Capture {
+    return this.#replica.capture();
   }
 
   /** For metrics. */

@@ -15,7 +15,7 @@ import { PeerGate } from './peer-gate.ts';
 import { RaftLoop } from './raft-loop.ts';
 import { SnapshotExchange } from './snapshot-exchange.ts';
 import { SnapshotStore } from './snapshot-store.ts';
-import { Snapshotter } from './snapshotter.ts';
+import { type AppliedState, type Capture, Snapshotter } from './snapshotter.ts';
 import { Transport } from './transport.ts';
 
 export interface ReplicaEvents {
@@ -128,6 +128,11 @@ export class Replica {
     while (this.loop.appliedIndex < commit && !isOver()) await nextTurn();
   }
 
+  /** The state of this moment, and the pieces that it is made of. */
+  capture(): Capture {
+    return { state: this.#appliedState(), pieces: this.#components.stateMachine.snapshot() };
+  }
+
   /** Seals everything on disk with the current key. */
   reseal(): Promise<void> {
     return this.loop.exclusive(() => this.#disk.reseal());
@@ -219,8 +224,12 @@ export class Replica {
   }
 
   #takeSnapshot(): void {
+    this.snapshotter.take(this.#appliedState());
+  }
+
+  #appliedState(): AppliedState {
     const { appliedIndex: index, appliedTerm: term, confState } = this.loop;
-    this.snapshotter.take({ index, term, confState, membership: this.membership.record() });
+    return { index, term, confState, membership: this.membership.record() };
   }
 
   #onChange(entry: Entry): void {

@@ -39,6 +39,12 @@ export interface AppliedState {
   readonly membership: RaftMembership;
 }
 
+/** A state, and what `StateMachine.restore` makes it of. */
+export interface Capture {
+  readonly state: AppliedState;
+  readonly pieces: AsyncIterable<Uint8Array>;
+}
+
 /** Entries above this are worth a snapshot, however few they are. */
 const LOG_BYTES_MAX = 64 * 1024 * 1024;
 /** What may be kept for followers beyond the policy. */

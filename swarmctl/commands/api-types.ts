@@ -15,6 +15,7 @@ export interface Info {
     readonly NodeAddr: string;
     readonly LocalNodeState: string;
     readonly ControlAvailable: boolean;
+    readonly RemoteManagers?: readonly { readonly NodeID: string; readonly Addr: string }[] | null;
   };
   readonly [other: string]: unknown;
 }

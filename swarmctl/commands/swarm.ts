@@ -3,7 +3,9 @@ import { CliError } from '../cli-error.ts';
 import { type Context, print } from '../context.ts';
 import { collect, parseCount, parseDuration, parseInteger } from '../options/parse.ts';
 import type { Info, NodeObject, Swarm } from './api-types.ts';
+import { addBackupCommand } from './swarm-backup.ts';
 import { addLockCommands, unlockText } from './swarm-lock.ts';
+import { addRecoverCommand } from './swarm-recover.ts';
 
 const DEFAULT_LISTEN = '0.0.0.0:2377';
 
@@ -35,6 +37,8 @@ export function addSwarmCommands(program: Command, context: Context): void {
   addUpdate(swarm, context);
   addCa(swarm, context);
   addLockCommands(swarm, context);
+  addBackupCommand(swarm, context);
+  addRecoverCommand(swarm, context);
 }
 
 function addInit(parent: Command, context: Context): void {

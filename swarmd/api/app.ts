@@ -20,6 +20,7 @@ import { configRoutes, secretRoutes } from './routes/secrets.ts';
 import { serviceLogRoutes } from './routes/service-logs.ts';
 import { serviceRoutes } from './routes/services.ts';
 import { swarmRoutes } from './routes/swarm.ts';
+import { swarmBackupRoutes } from './routes/swarm-backup.ts';
 import { systemRoutes } from './routes/system.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { volumeRoutes } from './routes/volumes.ts';
@@ -29,6 +30,7 @@ const GROUPS: readonly RouteGroup[] = [
   systemRoutes,
   eventRoutes,
   swarmRoutes,
+  swarmBackupRoutes,
   nodeRoutes,
   serviceRoutes,
   serviceLogRoutes,

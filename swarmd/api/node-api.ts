@@ -47,6 +47,17 @@ export interface JoinRequest {
   readonly availability: NodeSpec_Availability;
 }
 
+/** POST /swarm/recover. */
+export interface RecoverRequest {
+  readonly listenAddr: string;
+  readonly advertiseAddr: string;
+  readonly dataPathAddr: string;
+  /** SWMKEY-1-…; '' when the managers were not locked. */
+  readonly unlockKey: string;
+  /** What `ManagerApi.backup` gave. */
+  readonly archive: AsyncIterable<Uint8Array>;
+}
+
 /** What GET /info and /version tell of the machine and the daemon. */
 export interface SystemInfo {
   /** Identifies this daemon's state directory, for the life of it. */
@@ -106,4 +117,11 @@ export interface SwarmNodeApi {
   leave(force: boolean): Promise<void>;
   /** Starts a locked manager. Throws SWM_UNAUTHENTICATED when `key` (SWMKEY-1-…) is not the key. */
   unlock(key: string): Promise<void>;
+  /**
+   * Makes this machine, which is in no swarm, the manager that the backup is of: the only one of its
+   * cluster, at new addresses. Resolves with its node id once it serves. Throws SWM_INVALID_ARGUMENT
+   * for a damaged backup or an address that cannot be used, SWM_LOCKED without the unlock key that it
+   * needs, SWM_UNAUTHENTICATED with a wrong one; then nothing has changed.
+   */
+  recover(request: RecoverRequest): Promise<string>;
 }

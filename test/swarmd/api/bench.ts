@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { systemClock } from '../../../common/clock.ts';
 import { SwarmError } from '../../../common/errors.ts';
@@ -13,6 +14,7 @@ import { EventSources } from '../../../swarmd/api/events/event-sources.ts';
 import type {
   InitRequest,
   JoinRequest,
+  RecoverRequest,
   SwarmNodeApi,
   SwarmNodeState,
   SystemInfo,
@@ -113,6 +115,13 @@ export class FakeNode implements SwarmNodeApi {
       throw new SwarmError('SWM_UNAUTHENTICATED', message);
     }
     this.become({ localNodeState: 'active' }, undefined);
+  }
+
+  async recover({ archive, ...request }: RecoverRequest): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of archive) chunks.push(chunk);
+    this.calls.push(['recover', request, Buffer.concat(chunks).toString()]);
+    return NODE_ID;
   }
 }
 
@@ -243,6 +252,11 @@ export class FakeManager implements ManagerApi {
 
   async unlockKey(): Promise<string> {
     return 'SWMKEY-1-xyz';
+  }
+
+  async backup({ local }: { local: boolean }): Promise<AsyncIterable<Buffer>> {
+    if (this.failure && !local) throw this.failure;
+    return Readable.from([Buffer.from('a backup'), Buffer.from(' in pieces')]);
   }
 
   async leaveRaft(): Promise<void> {}
