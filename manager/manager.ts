@@ -87,7 +87,7 @@ export class Manager implements ManagerApi {
     this.#localControl = leaderControl(this.#controlContext());
     const leader = () => this.#leaderLink.client();
     this.#forwardingControl = forwardingControl({ leader, store: this.#store });
-    this.control = routedControl({ target: () => this.#controlTarget() });
+    this.control = routedControl({ clock, target: () => this.#controlTarget() });
     this.#server = this.#createServer();
   }
 

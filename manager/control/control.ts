@@ -1,22 +1,32 @@
+import { type Clock, sleep } from '../../common/clock.ts';
 import { isSwarmError } from '../../common/errors.ts';
 import type { ControlApi } from '../types.ts';
 
+/** How long an operation looks for a leader that takes it, and how often. */
+const PATIENCE_MS = 3_000;
+const PAUSE_MS = 50;
+
 export interface ControlComponents {
+  readonly clock: Clock;
   /** The operations where they can be carried out now. Waits a little for a leader, if needed. */
   readonly target: () => Promise<ControlApi>;
 }
 
 /**
- * The control operations, wherever the leader is. When the leader has just changed and the operation
- * surely did nothing, it is repeated once with the new one.
+ * The control operations, wherever the leader is. While leadership changes hands, nobody takes
+ * them: the old leader is away or hands over, and the new one has not yet applied what was before it.
+ * An operation that surely did nothing is therefore repeated for a while.
  */
-export function routedControl(components: ControlComponents): ControlApi {
+export function routedControl({ clock, target }: ControlComponents): ControlApi {
   const route = async <T>(operation: (control: ControlApi) => Promise<T>): Promise<T> => {
-    try {
-      return await operation(await components.target());
-    } catch (error) {
-      if (!neverHappened(error)) throw error;
-      return operation(await components.target());
+    const end = clock.monotonic() + PATIENCE_MS;
+    for (;;) {
+      try {
+        return await operation(await target());
+      } catch (error) {
+        if (!neverHappened(error) || clock.monotonic() >= end) throw error;
+        await sleep(clock, PAUSE_MS);
+      }
     }
   };
   return {

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SwarmError } from '../../../common/errors.ts';
+import { routedControl } from '../../../manager/control/index.ts';
+import type { ControlApi } from '../../../manager/types.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+const NOT_LEADER = new SwarmError('SWM_NOT_LEADER', 'This manager is not the leader.');
+const UNREACHABLE = new SwarmError('SWM_UNAVAILABLE', 'No connection established. Last error: …');
+const LOST = new SwarmError('SWM_UNAVAILABLE', 'This manager lost leadership before …');
+
+/** Removes a service through managers of which each answers as told, the last one ever after. */
+function removal(...answers: readonly (SwarmError | 'done')[]) {
+  const clock = new VirtualClock();
+  let calls = 0;
+  const manager: Partial<ControlApi> = {
+    removeService: async () => {
+      const answer = answers[Math.min(calls++, answers.length - 1)];
+      if (answer instanceof SwarmError) throw answer;
+    },
+  };
+  const control = routedControl({ clock, target: async () => manager as ControlApi });
+  let outcome: unknown;
+  control.removeService('s1').then(
+    () => {
+      outcome = 'done';
+    },
+    (error) => {
+      outcome = error;
+    },
+  );
+  return { clock, outcome: () => outcome, calls: () => calls };
+}
+
+test('what nobody took is repeated until the new leader is ready', async () => {
+  const { clock, outcome, calls } = removal(
+    UNREACHABLE,
+    NOT_LEADER,
+    NOT_LEADER,
+    NOT_LEADER,
+    'done',
+  );
+  await clock.advance(1_000);
+  assert.equal(outcome(), 'done');
+  assert.equal(calls(), 5);
+});
+
+test('what may have happened is not repeated', async () => {
+  const { clock, outcome, calls } = removal(LOST, 'done');
+  await clock.advance(1_000);
+  assert.equal(outcome(), LOST);
+  assert.equal(calls(), 1);
+});
+
+test('the reason is told when nobody takes it for long', async () => {
+  const { clock, outcome } = removal(NOT_LEADER);
+  await clock.advance(2_000);
+  assert.equal(outcome(), undefined);
+  await clock.advance(2_000);
+  assert.equal(outcome(), NOT_LEADER);
+});
