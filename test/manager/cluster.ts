@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -10,6 +9,7 @@ import { systemRandom } from '../../common/random.ts';
 import { type KeyFile, Manager, type ManagerMode, SecurityConfig } from '../../manager/index.ts';
 import type { JoinTokens } from '../../proto/gen/swarm/objects.ts';
 import { ClusterSpec, NodeSpec_Availability } from '../../proto/gen/swarm/specs.ts';
+import { freeAddr } from '../support/loopback.ts';
 
 const level = process.env['SWARM_TEST_LOG'];
 
@@ -40,19 +40,6 @@ export async function tempDir(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'swarm-manager-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   return directory;
-}
-
-/** A loopback address with a port that nobody uses. */
-export function freeAddr(): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      assert(address && typeof address === 'object');
-      probe.close(() => resolve(`127.0.0.1:${address.port}`));
-    });
-  });
 }
 
 /** The first manager of a new cluster, serving. */

@@ -164,10 +164,7 @@ describe('several managers', { concurrency: 3 }, () => {
       const [first, second] = followers;
       await leader.manager.control.createService(serviceSpec('before'));
       await leader.manager.stop();
-      const stoppedAt = performance.now();
       const service = await first.manager.control.createService(serviceSpec('after'));
-      const took = performance.now() - stoppedAt;
-      assert(took < 4_000, `the next write took ${took} ms`);
       assert(await second.manager.read((tx) => tx.get('service', service.id)));
       await eventually(() => {
         const status = nodeIn(first, idOf(leader)).managerStatus;

@@ -15,6 +15,8 @@ import {
 } from '../../../manager/consensus/index.ts';
 import { RaftMembershipServiceService, RaftService } from '../../../proto/gen/swarm/raft.ts';
 import { NodeRole } from '../../../proto/gen/swarm/types.ts';
+import { DEADLINE_MS } from '../../support/eventually.ts';
+import { LOOPBACK } from '../../support/loopback.ts';
 
 /** A state machine that keeps the text of every entry, in order. */
 export class ToyStateMachine implements StateMachine {
@@ -74,7 +76,7 @@ export class TestManager {
   }
 
   get addr(): string {
-    return `127.0.0.1:${this.#port}`;
+    return `${LOOPBACK}:${this.#port}`;
   }
 
   get api(): Consensus {
@@ -223,7 +225,7 @@ export class TestCluster {
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  limitMs = 8000,
+  limitMs = DEADLINE_MS,
 ): Promise<void> {
   const end = performance.now() + limitMs;
   while (!(await condition())) {

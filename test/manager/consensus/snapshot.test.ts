@@ -10,6 +10,11 @@ async function writeMany(manager: TestManager, from: number, count: number): Pro
   await Promise.all(texts.map((text) => write(manager, text)));
 }
 
+/** Snapshots are written beside the work, and may be late. */
+function logIsShort({ api }: TestManager): Promise<void> {
+  return until(() => api.stats().firstIndex > 1, 'a snapshot stands for the beginning');
+}
+
 function same(a: TestManager, b: TestManager): boolean {
   return a.machine.texts.join() === b.machine.texts.join();
 }
@@ -23,6 +28,7 @@ describe('snapshots', () => {
     const manager = await cluster.leader();
     manager.machine.padding = PADDING;
     for (let i = 0; i < 10; i++) await writeMany(manager, i * 30, 30);
+    await logIsShort(manager);
     const { texts } = manager.machine;
     await manager.kill();
     await manager.start(INIT);
@@ -34,9 +40,10 @@ describe('snapshots', () => {
     // On a busy machine the first one takes longer than all the writes; the next entry brings another.
     const isBehind = () => manager.api.stats().snapshotIndex <= 300;
     for (let i = 400; i < 2_000 && isBehind(); i++) await writeMany(manager, i, 1);
-    const stats = manager.api.stats();
-    assert.ok(stats.snapshotIndex > 300 && stats.firstIndex > 290, JSON.stringify(stats));
-    assert.deepEqual([stats.lastIndex, stats.pendingBytes], [manager.api.appliedIndex, 0]);
+    await until(() => manager.api.stats().snapshotIndex > 300, 'there is a new snapshot');
+    const { firstIndex, lastIndex, pendingBytes } = manager.api.stats();
+    assert.ok(firstIndex > 290, `the log begins at ${firstIndex}`);
+    assert.deepEqual([lastIndex, pendingBytes], [manager.api.appliedIndex, 0]);
   });
 
   it('bring a new member up to date', async () => {
@@ -44,10 +51,11 @@ describe('snapshots', () => {
     const leader = await cluster.leader();
     leader.machine.padding = PADDING;
     for (let i = 0; i < 10; i++) await writeMany(leader, i * 30, 30);
+    await logIsShort(leader);
     const manager = cluster.add();
     await cluster.join(manager, INIT);
     await until(() => same(leader, manager), 'it has everything');
-    assert.equal(manager.machine.restores, 1);
+    assert.ok(manager.machine.restores >= 1);
     await cluster.allVote(2);
     assert.deepEqual(
       manager.api
@@ -68,6 +76,7 @@ describe('snapshots', () => {
     const [away] = await cluster.followers();
     await away!.kill();
     for (let i = 0; i < 10; i++) await writeMany(leader, i * 30, 30);
+    await logIsShort(leader);
     await away!.start(INIT);
     for (let i = 10; i < 20; i++) await writeMany(leader, i * 30, 30);
     await until(() => same(leader, away!), 'it has everything');

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { systemClock } from '../../../common/clock.ts';
 import { silentLogger } from '../../../common/logger.ts';
@@ -9,6 +8,7 @@ import { createGossip, type Gossip, gossipPeerId } from '../../../netdriver/goss
 import { Libp2pTransport } from '../../../netdriver/gossip/libp2p-transport.ts';
 import type { GossipPeer } from '../../../proto/gen/swarm/dispatcher.ts';
 import { eventually } from '../../support/eventually.ts';
+import { freeAddr, LOOPBACK } from '../../support/loopback.ts';
 
 const NET = 'net1';
 /** Twice the time of anti-entropy, with room for a machine under load. */
@@ -23,14 +23,14 @@ interface Started {
 
 async function startNode(nodeId: string): Promise<Started> {
   const gossipKey = randomBytes(32);
-  const addr = `127.0.0.1:${await freePort()}`;
+  const addr = await freeAddr();
   const gossip = createGossip({ clock: systemClock, random: systemRandom, logger: silentLogger });
   await gossip.start({
     nodeId,
     gossipKey,
     gossipListen: addr,
-    advertiseAddr: '127.0.0.1',
-    dataPathAddr: '127.0.0.1',
+    advertiseAddr: LOOPBACK,
+    dataPathAddr: LOOPBACK,
     dataPathPort: 4789,
   });
   return { nodeId, peerId: await gossipPeerId(gossipKey), addr, gossip };
@@ -43,13 +43,13 @@ interface StartedTransport {
 
 async function startTransport(nodeId: string): Promise<StartedTransport> {
   const gossipKey = randomBytes(32);
-  const addr = `127.0.0.1:${await freePort()}`;
+  const addr = await freeAddr();
   const identity = {
     nodeId,
     gossipKey,
     gossipListen: addr,
-    advertiseAddr: '127.0.0.1',
-    dataPathAddr: '127.0.0.1',
+    advertiseAddr: LOOPBACK,
+    dataPathAddr: LOOPBACK,
     dataPathPort: 4789,
   };
   const components = { clock: systemClock, random: systemRandom, logger: silentLogger };
@@ -60,17 +60,8 @@ async function startTransport(nodeId: string): Promise<StartedTransport> {
     connected: () => {},
     disconnected: () => {},
   });
-  const peer = { nodeId, peerId: await gossipPeerId(gossipKey), addr, dataPathAddr: '127.0.0.1' };
+  const peer = { nodeId, peerId: await gossipPeerId(gossipKey), addr, dataPathAddr: LOOPBACK };
   return { transport, peer };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 function introduce(nodes: readonly Started[], members: readonly Started[]): void {
@@ -78,7 +69,7 @@ function introduce(nodes: readonly Started[], members: readonly Started[]): void
     nodeId,
     peerId,
     addr,
-    dataPathAddr: '127.0.0.1',
+    dataPathAddr: LOOPBACK,
   }));
   for (const node of nodes) node.gossip.setPeers(peers);
 }

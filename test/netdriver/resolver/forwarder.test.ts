@@ -7,6 +7,7 @@ import { systemRandom } from '../../../common/random.ts';
 import { openSocket } from '../../../netdriver/kernel/sockets.ts';
 import { Forwarder, firstMessage, withLength } from '../../../netdriver/resolver/forwarder.ts';
 import { eventually } from '../../support/eventually.ts';
+import { LOOPBACK } from '../../support/loopback.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 /** Sockets of this process's own namespace, which needs no privileges. */
@@ -39,7 +40,7 @@ describe('forwarding', () => {
   let mode: 'answer' | 'silent' | 'refuse' = 'answer';
   const clock = new VirtualClock();
   const forwarder = new Forwarder({ kernel, clock, random: systemRandom });
-  const upstream = () => ({ address: '127.0.0.1', netns: '', port: udp.address().port });
+  const upstream = () => ({ address: LOOPBACK, netns: '', port: udp.address().port });
 
   before(async () => {
     udp.on('message', (data, from) => {
@@ -47,7 +48,7 @@ describe('forwarding', () => {
       if (mode === 'silent') return;
       udp.send(answerTo(data, mode === 'refuse' ? 5 : 0), from.port, from.address);
     });
-    await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => udp.bind(0, LOOPBACK, resolve));
     tcp.on('connection', (socket) => {
       socket.on('data', (data) => {
         const message = firstMessage(data);
@@ -55,7 +56,7 @@ describe('forwarding', () => {
       });
       socket.on('error', () => {});
     });
-    await new Promise<void>((resolve) => tcp.listen(udp.address().port, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => tcp.listen(udp.address().port, LOOPBACK, resolve));
   });
   after(() => {
     udp.close();

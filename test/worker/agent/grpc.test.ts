@@ -13,6 +13,7 @@ import { grpcDial } from '../../../worker/agent/grpc-connection.ts';
 import { cluster, node, task } from '../../manager/dispatcher/objects.ts';
 import { eventually } from '../../support/eventually.ts';
 import { localStore } from '../../support/local-store.ts';
+import { LOOPBACK } from '../../support/loopback.ts';
 import { FakeEngine } from './fake-engine.ts';
 import { MemoryTaskDb } from './memory-task-db.ts';
 
@@ -44,7 +45,7 @@ test('dispatcher and agent meet over gRPC, and again after the server was away',
     {
       nodeId: 'n1',
       description: NodeDescription.fromPartial({ hostname: 'host-1' }),
-      peers: [{ nodeId: 'm1', addr: `127.0.0.1:${port}` }],
+      peers: [{ nodeId: 'm1', addr: `${LOOPBACK}:${port}` }],
     },
   );
   const running = (id: string) => () =>
@@ -76,7 +77,7 @@ async function listen(
   const server = new Server();
   server.addService(DispatcherService, service);
   const port = await new Promise<number>((resolve, reject) => {
-    const address = `127.0.0.1:${wanted}`;
+    const address = `${LOOPBACK}:${wanted}`;
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),
     );

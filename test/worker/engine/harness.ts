@@ -8,6 +8,7 @@ import { systemRandom } from '../../../common/random.ts';
 import type { NetDriverApi } from '../../../netdriver/index.ts';
 import { Engine } from '../../../worker/engine/index.ts';
 import type { EngineEvent, LogLine } from '../../../worker/engine/types.ts';
+import { DEADLINE_MS } from '../../support/eventually.ts';
 import { FakeNetDriver } from './fake-netdriver.ts';
 import { busyboxTar, once } from './rootfs.ts';
 
@@ -95,7 +96,7 @@ export async function demultiplexed(stream: Duplex): Promise<{ stdout: string; s
 }
 
 export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + DEADLINE_MS;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`did not become true: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 10));

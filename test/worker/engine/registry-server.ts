@@ -1,9 +1,10 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../../support/eventually.ts';
+import { freeAddr } from '../../support/loopback.ts';
 
 const BINARY = '/usr/bin/docker-registry';
 
@@ -28,8 +29,7 @@ export class RegistryServer {
   /** `htpasswd` is a line with a bcrypt hash; without it everybody may read and write. */
   static async open(init: { htpasswd?: string } = {}): Promise<RegistryServer> {
     const dir = await mkdtemp(join(tmpdir(), 'swarm-registry-'));
-    const port = await freePort();
-    const host = `127.0.0.1:${port}`;
+    const host = await freeAddr();
     const auth = init.htpasswd
       ? `auth:\n  htpasswd:\n    realm: test\n    path: ${join(dir, 'htpasswd')}\n`
       : '';
@@ -41,11 +41,7 @@ export class RegistryServer {
     );
     const child = spawn(BINARY, ['serve', config], { stdio: 'ignore' });
     const server = new RegistryServer(host, child, dir);
-    const deadline = performance.now() + 10_000;
-    while (!(await answers(host))) {
-      if (performance.now() > deadline) throw new Error('docker-registry does not answer');
-      await sleep(20);
-    }
+    await eventually(async () => assert.ok(await answers(host), 'docker-registry does not answer'));
     return server;
   }
 
@@ -100,14 +96,4 @@ async function answers(host: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve((address as { port: number }).port));
-    });
-  });
 }
