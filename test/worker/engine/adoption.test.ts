@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { localNetwork } from './fake-netdriver.ts';
@@ -71,14 +71,15 @@ describe('a daemon that restarts', { skip: skipReason }, () => {
   });
 
   it('records how containers ended meanwhile, and starts those that are to run always', async () => {
+    const untilTold = 'until rm /tmp/end 2>/dev/null; do sleep 0.02; done; exit 7';
     const { id } = await lab.engine.create(
-      { Image: 'busybox', Cmd: ['sh', '-c', 'sleep 0.3; exit 7'] },
+      { Image: 'busybox', Cmd: ['sh', '-c', untilTold] },
       { name: 'brief' },
     );
     await lab.engine.create(
       {
         Image: 'busybox',
-        Cmd: ['sh', '-c', 'sleep 0.3; exit 7'],
+        Cmd: ['sh', '-c', untilTold],
         HostConfig: { RestartPolicy: { Name: 'always' } },
       },
       { name: 'always' },
@@ -87,6 +88,7 @@ describe('a daemon that restarts', { skip: skipReason }, () => {
     await lab.engine.startContainer('always');
     const pids = [lab.engine.get(id).state.pid, lab.engine.get('always').state.pid];
     await lab.engine.stop();
+    for (const pid of pids) await writeFile(`/proc/${pid}/root/tmp/end`, '');
     await eventually(() => pids.every((pid) => !isAlive(pid)));
     lab.engine = lab.newEngine();
     await lab.engine.start();

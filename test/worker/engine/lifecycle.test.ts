@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { eventually, Lab, skipReason } from './harness.ts';
+import { eventually, Lab, logText, skipReason } from './harness.ts';
 
 interface Inspected {
   Id: string;
@@ -188,13 +188,14 @@ describe('the life of a container', { skip: skipReason }, () => {
     const { id } = await engine.create(
       {
         Image: 'busybox',
-        Cmd: ['sh', '-c', 'trap "exit 8" USR1; while true; do sleep 0.02; done'],
+        Cmd: ['sh', '-c', 'trap "exit 8" USR1; echo ready; while true; do sleep 0.02; done'],
         StopSignal: 'SIGUSR1',
       },
       {},
     );
     await engine.startContainer(id);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const logs = { stdout: true, stderr: false, follow: false };
+    await eventually(async () => (await logText(engine.logs(id, logs))) === 'ready\n');
     await engine.stopContainer(id);
     assert.equal(engine.get(id).state.exitCode, 8);
     await engine.restart(id);
