@@ -67,16 +67,18 @@ export class TestManager {
   consensus: Consensus | undefined;
   removed = 0;
   failures: Error[] = [];
+  readonly #host: string;
   #server: Server | undefined;
   #port = 0;
 
-  constructor(nodeId: string, dir: string) {
+  constructor(nodeId: string, dir: string, host = LOOPBACK) {
     this.nodeId = nodeId;
     this.dir = dir;
+    this.#host = host;
   }
 
   get addr(): string {
-    return `${LOOPBACK}:${this.#port}`;
+    return `${this.#host}:${this.#port}`;
   }
 
   get api(): Consensus {
@@ -176,9 +178,9 @@ export class TestCluster {
     return cluster;
   }
 
-  add(): TestManager {
+  add(host?: string): TestManager {
     const nodeId = `node-${this.managers.length}`;
-    const manager = new TestManager(nodeId, join(this.#root, nodeId));
+    const manager = new TestManager(nodeId, join(this.#root, nodeId), host);
     this.managers.push(manager);
     return manager;
   }

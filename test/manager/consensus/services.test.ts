@@ -115,7 +115,8 @@ describe('the services of a manager', () => {
   });
 
   it('let a manager join and leave', async () => {
-    const manager = cluster.add();
+    // Where calls to loopback addresses come from.
+    const manager = cluster.add('127.0.0.1');
     await manager.listen();
     const { nodeId, addr } = manager;
     const client = membership(leader, nodeId);
