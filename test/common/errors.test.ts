@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { type ErrorCode, errorCatalogue, SwarmError } from '../../common/errors.ts';
 import { fromServiceError, toServiceError } from '../../common/grpc-errors.ts';
 
-const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
+const page = readFileSync('docs/errors.md', 'utf8');
 const rows = [...page.matchAll(/^\| `(SWM_\w+)` \| (\d+) \|/gm)].map((m) => [m[1], Number(m[2])]);
 
 test('docs/errors.md has a row for each code, with its HTTP status, and no other', () => {

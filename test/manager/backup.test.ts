@@ -12,11 +12,11 @@ import {
 } from '../../manager/index.ts';
 import { ClusterSpec, SecretSpec } from '../../proto/gen/swarm/specs.ts';
 import { eventually } from '../support/eventually.ts';
+import { freeAddr } from '../support/loopback.ts';
 import {
   BOOTSTRAP,
   bootstrapNode,
   components,
-  freeAddr,
   joinNode,
   startNode,
   type TestNode,

@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parseDataFile, parseDirective, rewriteDataFile } from './conformance/data-file.ts';
 import { diffLines } from './conformance/diff.ts';
 import { runDataFile } from './conformance/run-file.ts';
 
-const OWN = resolve(import.meta.dirname, '../../manager/raft/testdata');
+const OWN = 'manager/raft/testdata';
 
 describe('transcripts', () => {
   for (const name of readdirSync(OWN).filter((each) => each.endsWith('.txt'))) {

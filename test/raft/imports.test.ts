@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 
-const CORE = resolve(import.meta.dirname, '../../manager/raft');
+const CORE = resolve('manager/raft');
 
 const files = (readdirSync(CORE, { recursive: true }) as string[])
   .filter((name) => name.endsWith('.ts') && !name.startsWith('dist/'))

@@ -194,8 +194,7 @@ const cases: readonly Case[] = [
 testCases('the node itself', cases);
 
 test('the version is the package’s', () => {
-  const path = new URL('../../package.json', import.meta.url);
-  assert.equal(VERSION, JSON.parse(readFileSync(path, 'utf8')).version);
+  assert.equal(VERSION, JSON.parse(readFileSync('package.json', 'utf8')).version);
 });
 
 test('no daemon: what was tried, and how to name another', async () => {

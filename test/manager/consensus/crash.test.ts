@@ -3,11 +3,11 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
-const CHILD = fileURLToPath(new URL('crash-child.ts', import.meta.url));
+/** Beside this file, and compiled or not as this is. */
+const CHILD = join(import.meta.dirname, `crash-child${extname(import.meta.filename)}`);
 const ROUNDS = 5;
 
 /** Kills the child once it has written `count` numbers more. */
@@ -15,7 +15,7 @@ async function runAndKill(
   dir: string,
   count: number,
 ): Promise<{ found: string[]; written: number }> {
-  const child: ChildProcess = fork(CHILD, [dir], { execArgv: ['--import', 'tsx'] });
+  const child: ChildProcess = fork(CHILD, [dir]);
   const over = once(child, 'exit');
   let found: string[] | undefined;
   let written = 0;
@@ -29,8 +29,9 @@ async function runAndKill(
   return { found, written };
 }
 
-it('a manager that is killed while it writes has every acknowledged entry, and no hole', async () => {
+it('a manager that is killed while it writes has every acknowledged entry, and no hole', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'consensus-crash-'));
+  t.after(() => rm(dir, { recursive: true, force: true }));
   let acknowledged = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const { found, written } = await runAndKill(dir, 37 + 61 * round);
@@ -41,5 +42,4 @@ it('a manager that is killed while it writes has every acknowledged entry, and n
     );
     acknowledged = written;
   }
-  await rm(dir, { recursive: true, force: true });
 });
