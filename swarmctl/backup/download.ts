@@ -1,4 +1,5 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -11,13 +12,8 @@ export async function download(source: Readable, path: string): Promise<BackupMa
   const partial = join(dirname(path), `.${basename(path)}.partial`);
   try {
     await rm(partial, { force: true });
-    const file = await open(partial, 'wx', 0o600);
-    try {
-      await pipeline(source, file.createWriteStream({ autoClose: false }));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    const options = { flags: 'wx', mode: 0o600, flush: true };
+    await pipeline(source, createWriteStream(partial, options));
     const manifest = await checkBackup(partial);
     await rename(partial, path);
     return manifest;

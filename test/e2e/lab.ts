@@ -75,6 +75,11 @@ export class Lab {
     return script('exec', host, ...command);
   }
 
+  /** With something to read on standard input. */
+  tryExecWith(stdin: string, host: string, ...command: string[]): Promise<CommandResult> {
+    return scriptWith(stdin, 'exec', host, ...command);
+  }
+
   swarmctl(host: string, ...args: string[]): Promise<string> {
     return this.exec(host, 'swarmctl', ...args);
   }
@@ -136,6 +141,10 @@ export function converges<T>(check: () => Promise<T>): Promise<T> {
 
 /** Runs a verb of cluster.sh, whatever comes of it. */
 export function script(...args: string[]): Promise<CommandResult> {
+  return scriptWith('', ...args);
+}
+
+function scriptWith(stdin: string, ...args: string[]): Promise<CommandResult> {
   return new Promise((resolve) => {
     const options = {
       env: { ...process.env, SWARM_LAB: LAB_NAME },
@@ -146,7 +155,7 @@ export function script(...args: string[]): Promise<CommandResult> {
       const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
       resolve({ stdout: stdout.trimEnd(), stderr: stderr.trimEnd(), code });
     });
-    child.stdin?.end();
+    child.stdin?.end(stdin);
   });
 }
 

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { type CommandResult, converges, image, Lab, noLab } from './lab.ts';
+
+const LOCKED =
+  'Swarm is encrypted and needs to be unlocked before it can be used. Please use "docker swarm unlock" to unlock it.';
+const BACKUP = '/var/lib/swarm/backup.tar';
+const DATA_DIR = '/var/lib/swarm/swarm';
+
+const skip = noLab;
+let lab: Lab;
+let key = '';
+
+before(async () => {
+  if (!skip) lab = await Lab.up({ managers: 3, workers: 1 });
+});
+after(async () => {
+  await lab?.down();
+});
+
+test('autolock is turned on for all, and the secrets on disk with it', { skip }, async () => {
+  const create = ['service', 'create', '--name', 'web', '--replicas', '4'];
+  await lab.swarmctl('manager-1', ...create, image('whoami'));
+  const text = await lab.swarmctl('manager-1', 'swarm', 'update', '--autolock');
+  key = /SWMKEY-1-\S+/.exec(text)![0];
+  assert.equal(await lab.swarmctl('manager-3', 'swarm', 'unlock-key', '-q'), key);
+  for (const host of ['manager-1', 'manager-2', 'manager-3']) {
+    await converges(async () => {
+      const file = await lab.exec(host, 'cat', `${DATA_DIR}/raft/keys.json`);
+      assert.equal(JSON.parse(file).locked, true);
+      const tls = await lab.exec(host, 'cat', `${DATA_DIR}/certificates/swarm-node.key`);
+      assert.match(tls, /BEGIN ENCRYPTED PRIVATE KEY/);
+    });
+  }
+});
+
+test('a killed manager comes back locked, and its containers run on', { skip }, async () => {
+  const running = await containers('manager-2');
+  assert.equal(running.length, 1);
+  await lab.verb('kill', 'manager-2');
+  await lab.verb('restart', 'manager-2');
+  await converges(async () => assert.match(await infoOf('manager-2'), /Swarm: locked/));
+  for (const command of [
+    ['node', 'ls'],
+    ['service', 'ls'],
+    ['swarm', 'unlock-key'],
+  ]) {
+    const refused = await docker('manager-2', command);
+    assert.deepEqual([refused.code, refused.stderr.includes(LOCKED)], [1, true], command.join());
+  }
+  const leaving = await docker('manager-2', ['swarm', 'leave']);
+  assert.match(leaving.stderr, /Swarm is encrypted and locked/);
+  assert.deepEqual(await containers('manager-2'), running);
+});
+
+test('the right key unlocks it, and no other', { skip }, async () => {
+  const wrong = await docker('manager-2', ['swarm', 'unlock'], `SWMKEY-1-${'A'.repeat(43)}\n`);
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /swarm could not be unlocked: invalid key provided/);
+  const right = await docker('manager-2', ['swarm', 'unlock'], `${key}\n`);
+  assert.deepEqual([right.code, right.stderr], [0, '']);
+  await converges(async () =>
+    assert.match(await lab.swarmctl('manager-2', 'node', 'ls'), /manager-2 +Ready +Active +Reach/),
+  );
+  const again = await docker('manager-2', ['swarm', 'unlock'], `${key}\n`);
+  assert.match(again.stderr, /swarm is not locked/);
+});
+
+test('a new key takes the place of the old one', { skip }, async () => {
+  const old = key;
+  key = await lab.swarmctl('manager-2', 'swarm', 'unlock-key', '--rotate', '-q');
+  assert.notEqual(key, old);
+  await settled('manager-3');
+  await lab.verb('kill', 'manager-3');
+  await lab.verb('restart', 'manager-3');
+  await converges(async () => assert.match(await infoOf('manager-3'), /Swarm: locked/));
+  const refused = await docker('manager-3', ['swarm', 'unlock'], `${old}\n`);
+  assert.match(refused.stderr, /invalid key provided/);
+  assert.equal((await docker('manager-3', ['swarm', 'unlock'], `${key}\n`)).code, 0);
+  await converges(() => lab.swarmctl('manager-3', 'node', 'ls'));
+});
+
+test('a locked manager can leave by force, and takes its tasks along', { skip }, async () => {
+  await lab.verb('kill', 'manager-3');
+  await lab.verb('restart', 'manager-3');
+  await converges(async () => assert.match(await infoOf('manager-3'), /Swarm: locked/));
+  await lab.swarmctl('manager-3', 'leave', '--force');
+  assert.match(await infoOf('manager-3'), /Swarm: inactive/);
+  assert.deepEqual(await containers('manager-3'), []);
+});
+
+test('a backup is verified, and without quorum it is still to be had', { skip }, async () => {
+  const text = await lab.swarmctl('manager-2', 'swarm', 'backup', '-o', BACKUP);
+  assert.match(text, /^Saved and verified .*backup\.tar/);
+  assert.match(text, /1 service\b/);
+  await lab.verb('kill', 'manager-1');
+  const refused = await lab.trySwarmctl('manager-2', 'swarm', 'backup', '-o', `${BACKUP}.2`);
+  assert.match(refused.stderr, /does not have a leader/);
+  await lab.swarmctl('manager-2', 'swarm', 'backup', '--local', '-o', `${BACKUP}.2`);
+});
+
+test('the survivor begins a new cluster, and the worker comes back to it', { skip }, async () => {
+  const text = await lab.swarmctl('manager-2', 'swarm', 'recover', '--yes');
+  assert.match(text, /Swarm recovered: current node \(\S+\) is its only manager/);
+  await converges(async () => {
+    const nodes = await lab.swarmctl('manager-2', 'node', 'ls');
+    assert.match(nodes, /manager-2 +Ready +Active +Leader/);
+    assert.match(nodes, /worker-1 +Ready/);
+  });
+  assert.equal(await lab.swarmctl('manager-2', 'swarm', 'unlock-key', '-q'), key);
+  await converges(async () =>
+    assert.match(await lab.swarmctl('manager-2', 'service', 'ls'), /web +replicated +4\/4/),
+  );
+});
+
+test('a backup is recovered on another machine, at another address', { skip }, async () => {
+  const tar = (await lab.exec('manager-2', 'base64', '-w0', BACKUP)).trim();
+  await lab.verb('kill', 'manager-2');
+  await pipe('manager-3', ['sh', '-c', `base64 -d > ${BACKUP}`], tar);
+  const addresses = ['--advertise-addr', lab.address('manager-3')];
+  const recover = ['swarmctl', 'swarm', 'recover', BACKUP, ...addresses, '--yes'];
+  const wrong = await pipe('manager-3', recover, `SWMKEY-1-${'A'.repeat(43)}\n`);
+  assert.match(wrong.stderr, /invalid key provided/);
+  assert.match(await infoOf('manager-3'), /Swarm: inactive/);
+  const done = await pipe('manager-3', recover, `${key}\n`);
+  assert.equal(done.code, 0, done.stderr);
+  assert.match(done.stdout, /becomes the only manager of the swarm in the backup/);
+  await converges(async () =>
+    assert.match(await lab.swarmctl('manager-3', 'node', 'ls'), /manager-3 +Ready +Active +Leader/),
+  );
+  // The worker knows no address of this manager: it joins again.
+  await lab.swarmctl('worker-1', 'leave', '--force');
+  const token = await lab.swarmctl('manager-3', 'join-token', '-q', 'worker');
+  const remote = `${lab.address('manager-3')}:2377`;
+  const own = ['--advertise-addr', lab.address('worker-1')];
+  await lab.swarmctl('worker-1', 'join', '--token', token, ...own, remote);
+  await converges(async () =>
+    assert.match(await lab.swarmctl('manager-3', 'service', 'ls'), /web +replicated +4\/4/),
+  );
+  // It is a whole manager: locked as the others were, and to be joined.
+  await lab.verb('kill', 'manager-3');
+  await lab.verb('restart', 'manager-3');
+  await converges(async () => assert.match(await infoOf('manager-3'), /Swarm: locked/));
+  assert.equal((await docker('manager-3', ['swarm', 'unlock'], `${key}\n`)).code, 0);
+  await converges(() => lab.swarmctl('manager-3', 'node', 'ls'));
+});
+
+async function infoOf(host: string): Promise<string> {
+  return (await docker(host, ['info'])).stdout;
+}
+
+async function containers(host: string): Promise<string[]> {
+  const text = await lab.swarmctl(host, 'ps', '-q');
+  return text.split('\n').filter(Boolean);
+}
+
+/** Resolves when the host's files are locked with the key of now. */
+async function settled(host: string): Promise<void> {
+  await converges(async () => {
+    const log = await lab.verb('logs', host);
+    assert.match(log, /this manager has another unlock key/);
+  });
+}
+
+function docker(host: string, args: readonly string[], stdin = ''): Promise<CommandResult> {
+  return command('docker', ['-H', lab.socket(host), ...args], stdin);
+}
+
+/** Runs a command inside a host, with standard input. */
+function pipe(host: string, args: readonly string[], stdin: string): Promise<CommandResult> {
+  return lab.tryExecWith(stdin, host, ...args);
+}
+
+function command(file: string, args: readonly string[], stdin: string): Promise<CommandResult> {
+  return new Promise((resolve) => {
+    const child = execFile(file, [...args], { timeout: 60_000 }, (error, stdout, stderr) => {
+      const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
+      resolve({ stdout, stderr, code });
+    });
+    child.stdin?.end(stdin);
+  });
+}
