@@ -1,7 +1,13 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CliError } from '../cli-error.ts';
 import { type Context, print } from '../context.ts';
-import { collect, parseCount, parseDuration, parseInteger } from '../options/parse.ts';
+import {
+  collect,
+  parseBoolean,
+  parseCount,
+  parseDuration,
+  parseInteger,
+} from '../options/parse.ts';
 import type { Info, NodeObject, Swarm } from './api-types.ts';
 import { addBackupCommand } from './swarm-backup.ts';
 import { addLockCommands, unlockText } from './swarm-lock.ts';
@@ -153,7 +159,11 @@ function addAddressOptions(command: Command): Command {
 
 function addSpecOptions(command: Command): Command {
   return command
-    .option('--autolock', 'lock managers with a key that is asked for after a restart')
+    .addOption(
+      new Option('--autolock [true|false]', 'lock managers with a key that restarts ask for')
+        .argParser(parseBoolean)
+        .preset('true'),
+    )
     .option('--no-autolock', 'do not lock managers')
     .option('--cert-expiry <duration>', 'validity of node certificates', parseDuration)
     .option('--dispatcher-heartbeat <duration>', 'time between heartbeats', parseDuration)

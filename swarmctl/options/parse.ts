@@ -23,6 +23,12 @@ export function parseCount(value: string): number {
   throw new InvalidArgumentError(`"${value}" is below zero.`);
 }
 
+export function parseBoolean(value: string): boolean {
+  if (['true', '1', 'yes', 'on'].includes(value.toLowerCase())) return true;
+  if (['false', '0', 'no', 'off'].includes(value.toLowerCase())) return false;
+  throw new InvalidArgumentError(`"${value}" is not true or false.`);
+}
+
 export function parseDecimal(value: string): number {
   const number = Number(value);
   if (value.trim() !== '' && Number.isFinite(number)) return number;

@@ -80,6 +80,24 @@ testCases('the swarm', [
     },
     stdout: /To unlock a swarm manager after it restarts[\s\S]*\n {4}SWMKEY-1-x\n/,
   },
+  ...(
+    [
+      [['--autolock'], true],
+      [['--autolock=true'], true],
+      [['--autolock=false'], false],
+      [['--no-autolock'], false],
+    ] as const
+  ).map(([flags, AutoLockManagers]) => ({
+    args: ['swarm', 'update', ...flags],
+    routes: { ...routes, 'GET /swarm/unlockkey': { json: { UnlockKey: 'SWMKEY-1-x' } } },
+    sent: { 'POST /swarm/update': { ...swarmSpec, EncryptionConfig: { AutoLockManagers } } },
+    stdout: AutoLockManagers ? /SWMKEY-1-x[\s\S]*Swarm updated\.\n$/ : 'Swarm updated.\n',
+  })),
+  {
+    args: ['swarm', 'update', '--autolock=perhaps'],
+    code: 125,
+    stderr: /"perhaps" is not true or/,
+  },
   {
     args: ['init'],
     routes: {

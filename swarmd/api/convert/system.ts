@@ -136,14 +136,12 @@ export interface SwarmFacts {
   readonly managers: number;
 }
 
-const TWO_MANAGERS =
-  'WARNING: Running Swarm in a two-manager configuration. This configuration provides\n' +
-  '         no fault tolerance, and poses a high risk to lose control over the cluster.\n' +
-  '         Refer to https://docs.docker.com/engine/swarm/admin_guide/ to configure the\n' +
-  '         Swarm for fault-tolerance.';
-
 /** `Info.Swarm`; `facts` are known while this node is a manager that serves. */
-export function swarmInfoToApi(state: SwarmNodeState, facts: SwarmFacts | undefined) {
+export function swarmInfoToApi(
+  state: SwarmNodeState,
+  facts: SwarmFacts | undefined,
+  warnings: readonly string[] = [],
+) {
   const managers = state.remoteManagers.map(({ nodeId, addr }) => ({ NodeID: nodeId, Addr: addr }));
   return {
     NodeID: state.nodeId,
@@ -157,7 +155,7 @@ export function swarmInfoToApi(state: SwarmNodeState, facts: SwarmFacts | undefi
           Nodes: facts.nodes,
           Managers: facts.managers,
           ...(facts.cluster ? { Cluster: clusterToApi(facts.cluster) } : {}),
-          ...(facts.managers === 2 ? { Warnings: [TWO_MANAGERS] } : {}),
+          ...(warnings.length > 0 ? { Warnings: warnings } : {}),
         }
       : {}),
   };

@@ -4,6 +4,7 @@ import { NodeRole } from '../../../proto/gen/swarm/types.ts';
 import type { ApiComponents, RouteGroup } from '../components.ts';
 import { containerSummary } from '../convert/container-summary.ts';
 import { imageSummary } from '../convert/image.ts';
+import { swarmWarnings } from '../convert/swarm-warnings.ts';
 import {
   infoToApi,
   type SwarmFacts,
@@ -29,15 +30,17 @@ export const systemRoutes: RouteGroup = (app, components) => {
 
   app.get('/version', async () => versionToApi(node.systemInfo(), `node ${process.version}`));
 
-  app.get('/info', async () =>
-    infoToApi({
+  app.get('/info', async () => {
+    const { manager } = node;
+    const warnings = swarmWarnings(manager?.members() ?? []);
+    return infoToApi({
       system: node.systemInfo(),
       containers: node.engine.list(),
       images: (await node.engine.images.list()).length,
-      swarm: swarmInfoToApi(node.state(), node.manager?.readLocal(swarmFacts)),
+      swarm: swarmInfoToApi(node.state(), manager?.readLocal(swarmFacts), warnings),
       now: components.clock.now(),
-    }),
-  );
+    });
+  });
 
   app.get('/system/df', async () => diskUsage(components));
 
