@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compare } from './support/compare.ts';
-import { Load } from './support/load.ts';
+import { type Failure, Load } from './support/load.ts';
 import type { Figure } from './support/report.ts';
 import { runningTasks, type SwarmUnderTest, timeUntil } from './support/swarm.ts';
 
@@ -17,6 +17,14 @@ const QUIET_MS = 3_000;
 const DEADLINE_MS = 180_000;
 const SERVER = 'mkdir /tmp/w; echo ok >/tmp/w/index.html; exec httpd -f -p 80 -h /tmp/w';
 const COMMAND = ['sh', '-c', SERVER];
+const SECOND = 1_000_000_000;
+/** A task that runs does not yet listen. */
+const HEALTHCHECK = {
+  Test: ['CMD', 'wget', '-q', '-O', '/dev/null', 'http://127.0.0.1/'],
+  Interval: SECOND / 2,
+  Timeout: 10 * SECOND,
+  Retries: 20,
+};
 
 await compare({
   title: `Rolling update of ${REPLICAS} tasks under load, ${CLIENTS} clients`,
@@ -47,9 +55,8 @@ async function measure(swarm: SwarmUnderTest): Promise<Figure[]> {
     const rates: number[] = [];
     for (let i = 0; i < ROUNDS; i++) {
       const report = await round(swarm, created.ID, order);
-      const counts = Object.values(report.failures);
-      if (counts.length > 0) console.log(`${swarm.name}, ${order}:`, report.failures);
-      failed.push(counts.reduce((sum, count) => sum + count, 0));
+      failed.push(report.failures.length);
+      for (const failure of report.failures) console.log(`${order}, round ${i}: ${show(failure)}`);
       rates.push(report.rate);
     }
     figures.push(
@@ -91,15 +98,24 @@ async function update(swarm: SwarmUnderTest, id: string, order: Order): Promise<
   await sleep(QUIET_MS);
 }
 
+function show({ target, reason, begun, ended }: Failure): string {
+  return `${new Date(begun).toISOString()} ${target}: ${reason} after ${ended - begun} ms`;
+}
+
 function body(swarm: SwarmUnderTest, Order: Order, ForceUpdate: number): Record<string, unknown> {
   return {
     Name: 'web',
     TaskTemplate: {
-      ContainerSpec: { Image: swarm.image, Command: COMMAND, StopGracePeriod: 1_000_000_000 },
+      ContainerSpec: {
+        Image: swarm.image,
+        Command: COMMAND,
+        Healthcheck: HEALTHCHECK,
+        StopGracePeriod: SECOND,
+      },
       ForceUpdate,
     },
     Mode: { Replicated: { Replicas: REPLICAS } },
-    UpdateConfig: { Parallelism: 1, Order, Monitor: 1_000_000_000, FailureAction: 'pause' },
+    UpdateConfig: { Parallelism: 1, Order, Monitor: SECOND, FailureAction: 'pause' },
     EndpointSpec: { Ports: [{ Protocol: 'tcp', TargetPort: 80, PublishedPort: PORT }] },
   };
 }

@@ -3,14 +3,14 @@
  * a new connection, until standard input ends. Prints a `LoadReport` as JSON.
  */
 import { request } from 'node:http';
-import type { LoadReport } from './load.ts';
+import type { Failure, LoadReport } from './load.ts';
 
 const TIMEOUT_MS = 10_000;
 const [clients, ...targets] = process.argv.slice(2);
 
 let stopped = false;
 let answered = 0;
-const failures: Record<string, number> = {};
+const failures: Failure[] = [];
 process.stdin.on('end', () => {
   stopped = true;
 });
@@ -21,13 +21,14 @@ console.log(JSON.stringify({ answered, failures } satisfies LoadReport));
 
 async function client(first: number): Promise<void> {
   for (let i = first; !stopped; i++) {
+    const target = targets[i % targets.length] as string;
+    const begun = Date.now();
     try {
-      await get(`http://${targets[i % targets.length]}/`);
+      await get(`http://${target}/`);
       answered++;
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      const reason = code ?? message;
-      failures[reason] = (failures[reason] ?? 0) + 1;
+      failures.push({ target, reason: code ?? message, begun, ended: Date.now() });
     }
   }
 }

@@ -5,8 +5,15 @@ import { fileURLToPath } from 'node:url';
 
 export interface LoadReport {
   readonly answered: number;
-  /** How often each reason. */
-  readonly failures: Readonly<Record<string, number>>;
+  readonly failures: readonly Failure[];
+}
+
+export interface Failure {
+  readonly target: string;
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly begun: number;
+  readonly ended: number;
 }
 
 const PROGRAM = fileURLToPath(new URL('./http-load.ts', import.meta.url));
