@@ -121,7 +121,17 @@ export class Faults {
 
   #restart(manager: SimManager): void {
     if (manager.removed || manager.running || this.#lost.has(manager)) return;
+    if (!this.#stopped && this.#random.float() < 0.3) this.#slowReads(manager);
     manager.start('restart');
+  }
+
+  /** Its state takes seconds to load, in which the others talk to it already. */
+  #slowReads(manager: SimManager): void {
+    manager.disk.readSlowness = 10_000;
+    this.#log('slow', `reads of ${manager.name}`);
+    this.#later(() => {
+      manager.disk.readSlowness = 1;
+    });
   }
 
   #crash(powerLoss: boolean): void {

@@ -26,8 +26,8 @@ import { CLUSTER_ID, type ManagerLife } from './sim-manager.ts';
 /** Kept per slot beside the one that runs. */
 const HISTORY = 3;
 
-/** 29 addresses for tasks: they come round again soon. */
-const SUBNET_SIZE = 27;
+/** 61 addresses: they come round again soon, and are enough even with those of a lost node. */
+const SUBNET_SIZE = 26;
 
 /** What a leader of the product runs, without the certificate authority. */
 export class SimRole implements Startable {

@@ -26,6 +26,8 @@ export class SimDisk {
   #volatile: Batch[] = [];
   /** How many times longer everything takes than it does on a good day. */
   slowness = 1;
+  /** The same for reading values, if that is more. */
+  readSlowness = 1;
   #failing: Error | undefined;
 
   constructor(components: { readonly random: Random }) {
@@ -90,7 +92,8 @@ export class SimDisk {
       },
       close: () => take(WRITE_MS),
       get: async (key) => {
-        await take(WRITE_MS);
+        const times = Math.max(1, this.readSlowness / this.slowness);
+        await pause(process, this.#duration(WRITE_MS) * times);
         return view.get(key);
       },
       put: (key, value, { sync }) => write([{ type: 'put', key, value }], sync),
