@@ -4,11 +4,9 @@ import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
 import {
-  type KeyFile,
   type ManagerApi,
   type ManagerMode,
   parseUnlockKey,
-  readManagerKeys,
   SecurityConfig,
   unlockKeyNeeded,
 } from '../manager/index.ts';
@@ -25,7 +23,8 @@ import type {
   SystemInfo,
 } from './api/node-api.ts';
 import { listInterfaces } from './interfaces.ts';
-import { Membership } from './membership.ts';
+import type { Membership } from './membership.ts';
+import { MembershipFactory } from './membership-factory.ts';
 import {
   type NodeRecord,
   readNodeRecord,
@@ -71,6 +70,7 @@ interface LockedNode {
 export class SwarmNode implements SwarmNodeApi {
   readonly #components: SwarmNodeComponents;
   readonly #init: SwarmNodeInit;
+  readonly #factory: MembershipFactory;
   readonly #listeners = new Set<() => void>();
   #phase: Phase = 'inactive';
   #error = '';
@@ -82,6 +82,11 @@ export class SwarmNode implements SwarmNodeApi {
   constructor(components: SwarmNodeComponents, init: SwarmNodeInit) {
     this.#components = components;
     this.#init = init;
+    this.#factory = new MembershipFactory(components, {
+      ...init,
+      managers: () => this.#membership?.record.managers,
+      onChange: () => this.#tell(),
+    });
   }
 
   get engine(): EngineApi {
@@ -144,11 +149,14 @@ export class SwarmNode implements SwarmNodeApi {
       const { stateDir } = this.#init;
       const validity = request.spec.caConfig?.nodeCertExpiry;
       await removeMembership(stateDir);
-      const securityConfig = await SecurityConfig.bootstrap(this.#securityComponents(record), {
-        stateDir: swarmDir(stateDir),
-        ...(validity ? { certificateValidityMs: durationMs(validity, 0) } : {}),
-      });
-      const membership = this.#createMembership(record, securityConfig, {
+      const securityConfig = await SecurityConfig.bootstrap(
+        this.#factory.securityComponents(record),
+        {
+          stateDir: swarmDir(stateDir),
+          ...(validity ? { certificateValidityMs: durationMs(validity, 0) } : {}),
+        },
+      );
+      const membership = this.#factory.create(record, securityConfig, {
         type: 'bootstrap',
         spec: request.spec,
         availability: request.availability,
@@ -168,7 +176,7 @@ export class SwarmNode implements SwarmNodeApi {
       await removeMembership(stateDir);
       this.#set('pending');
       try {
-        const securityConfig = await SecurityConfig.join(this.#securityComponents(record), {
+        const securityConfig = await SecurityConfig.join(this.#factory.securityComponents(record), {
           stateDir: swarmDir(stateDir),
           remotes: record.managers,
           token: request.joinToken,
@@ -176,7 +184,7 @@ export class SwarmNode implements SwarmNodeApi {
           signal: this.#stopping.signal,
         });
         const mode: ManagerMode = { type: 'join', remotes: record.managers };
-        await this.#enter(this.#createMembership(record, securityConfig, mode), record);
+        await this.#enter(this.#factory.create(record, securityConfig, mode), record);
       } catch (error) {
         if (!this.#membership) {
           await removeMembership(stateDir);
@@ -268,43 +276,37 @@ export class SwarmNode implements SwarmNodeApi {
     for (let membership: Membership | undefined = first; membership; ) {
       try {
         await membership.start();
-        this.#set('active');
+        if (this.#membership === membership) this.#set('active');
         return;
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted || this.#membership !== membership) return;
         logger.error({ err: errorMessage(error) }, 'the node could not start');
         this.#set('error', errorMessage(error));
       }
       await membership.stop().catch(() => undefined);
       await sleep(clock, RETRY_MS, signal).catch(() => undefined);
-      if (signal.aborted) return;
+      // Somebody made it leave, or begin anew, in the meantime.
+      if (signal.aborted || this.#membership !== membership) return;
       membership = await this.#restore(membership.record, membership.unlockKey);
       this.#membership = membership;
     }
   }
 
-  /**
-   * Undefined when the certificate is gone: then this machine is no member any more; or when it is
-   * locked and `unlockKey` is not given. Throws SWM_UNAUTHENTICATED when that is not the key.
-   */
+  /** Undefined when this machine is no member any more, or is locked and `unlockKey` is not given. */
   async #restore(
     record: NodeRecord,
     unlockKey?: Uint8Array,
-    mode: ManagerMode = { type: 'restart' },
+    mode?: ManagerMode,
   ): Promise<Membership | undefined> {
-    const identity = await SecurityConfig.peek(swarmDir(this.#init.stateDir));
-    if (!identity) return undefined;
-    let keys: KeyFile | undefined;
     try {
-      keys = await readManagerKeys(this.#components, swarmDir(this.#init.stateDir), unlockKey);
+      return await this.#factory.load(record, unlockKey, mode);
     } catch (error) {
       if (!isSwarmError(error, 'SWM_LOCKED')) throw error;
-      this.#locked = { nodeId: identity.nodeId, record };
+      const identity = await SecurityConfig.peek(swarmDir(this.#init.stateDir));
+      this.#locked = { nodeId: identity?.nodeId ?? '', record };
       this.#set('locked');
       return undefined;
     }
-    const securityConfig = await this.#loadSecurityConfig(record, keys);
-    return securityConfig && this.#createMembership(record, securityConfig, mode, keys);
   }
 
   /** What was never unlocked has no agent: the containers of its tasks are ended from outside. */
@@ -352,22 +354,6 @@ export class SwarmNode implements SwarmNodeApi {
     return membership.nodeId;
   }
 
-  #createMembership(
-    record: NodeRecord,
-    securityConfig: SecurityConfig,
-    managerMode: ManagerMode,
-    keys?: KeyFile,
-  ): Membership {
-    return new Membership(this.#components, {
-      ...this.#init,
-      record,
-      securityConfig,
-      managerMode,
-      keys,
-      onChange: () => this.#tell(),
-    });
-  }
-
   #recordFor(
     request: { listenAddr: string; advertiseAddr: string; dataPathAddr: string },
     dataPathPort: number,
@@ -375,21 +361,6 @@ export class SwarmNode implements SwarmNodeApi {
   ): NodeRecord {
     const addresses = resolveAddresses(request, listInterfaces());
     return { ...addresses, dataPathPort: dataPathPort || DEFAULT_DATA_PATH_PORT, managers };
-  }
-
-  #securityComponents(record: NodeRecord) {
-    const { clock, random, logger } = this.#components;
-    const remotes = () => this.#membership?.record.managers ?? record.managers;
-    return { clock, random, logger: logger.child({ module: 'ca' }), remotes };
-  }
-
-  #loadSecurityConfig(
-    record: NodeRecord,
-    keys: KeyFile | undefined,
-  ): Promise<SecurityConfig | undefined> {
-    const stateDir = swarmDir(this.#init.stateDir);
-    const init = { stateDir, passphrase: keys?.passphrase };
-    return SecurityConfig.load(this.#securityComponents(record), init);
   }
 
   #role(): SwarmNodeState['role'] {
