@@ -73,6 +73,7 @@ describe('recovery', () => {
     await manager.kill();
     await assert.rejects(manager.start(INIT, keyRing(1)), { code: 'SWM_LOCKED' });
     await manager.start(INIT, keyRing(2));
+    await until(() => manager.api.isLeader, 'it leads again');
     assert.deepEqual(manager.machine.texts, texts);
   });
 

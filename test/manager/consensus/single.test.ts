@@ -35,7 +35,7 @@ describe('a single manager', () => {
     const texts = manager.machine.texts;
     await manager.kill();
     await manager.start({});
-    await until(() => manager.api.isLeader, 'it leads again', 1000);
+    await until(() => manager.api.isLeader, 'it leads again');
     assert.deepEqual(manager.machine.texts, texts);
   });
 
