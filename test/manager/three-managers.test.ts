@@ -101,7 +101,7 @@ describe('several managers', { concurrency: 3 }, () => {
         client,
         DispatcherService.heartbeat,
         { sessionId: 'none' },
-        { timeoutMs: 5_000 },
+        { timeoutMs: 20_000 },
       );
       // The dispatcher of the leader knows who calls: the session of this very node is not there.
       await assert.rejects(call, /session|registered/);
@@ -119,7 +119,7 @@ describe('several managers', { concurrency: 3 }, () => {
       assert.equal(first.node?.id, nodeId);
       session.cancel();
       await assert.rejects(
-        callUnary(client, ControlService.removeService, { id: 'x' }, { timeoutMs: 5_000 }),
+        callUnary(client, ControlService.removeService, { id: 'x' }, { timeoutMs: 20_000 }),
         { code: 'SWM_PERMISSION_DENIED' },
       );
     });

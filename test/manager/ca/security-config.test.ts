@@ -245,7 +245,7 @@ test('methods for managers refuse workers and strangers', async (t) => {
   const call = async (security: SecurityConfig) => {
     const client = new Client(cluster.addr, security.clientCredentials(NodeRole.MANAGER));
     try {
-      return await callUnary(client, CAService.getUnlockKey, {}, { timeoutMs: 2_000 });
+      return await callUnary(client, CAService.getUnlockKey, {}, { timeoutMs: 20_000 });
     } finally {
       client.close();
     }
@@ -262,7 +262,7 @@ test('clients refuse a server that is no manager of their cluster', async (t) =>
   const client = new Client(other.addr, cluster.security.clientCredentials(NodeRole.MANAGER));
   t.after(() => client.close());
   await assert.rejects(
-    callUnary(client, CAService.getUnlockKey, {}, { timeoutMs: 2_000 }),
+    callUnary(client, CAService.getUnlockKey, {}, { timeoutMs: 20_000 }),
     /unable to verify|self-signed certificate|certificate/,
   );
 });
@@ -280,7 +280,7 @@ test('a certificate of another cluster counts for nothing', async (t) => {
   });
   const client = new Client(cluster.addr, credentials);
   t.after(() => client.close());
-  await assert.rejects(callUnary(client, CAService.getUnlockKey, {}, { timeoutMs: 2_000 }), {
+  await assert.rejects(callUnary(client, CAService.getUnlockKey, {}, { timeoutMs: 20_000 }), {
     code: 'SWM_UNAUTHENTICATED',
   });
 });
