@@ -4,10 +4,10 @@ import { SwarmError } from '../../common/errors.ts';
 import type { LocalNetwork, PortBinding } from '../../netdriver/types.ts';
 import { eventually } from '../support/eventually.ts';
 import { endpointConfig, sandboxConfig } from './support/builders.ts';
-import { inside, isRoot, Laboratory, remains, type TestHost } from './support/hosts.ts';
+import { inside, Laboratory, noRoot, remains, type TestHost } from './support/hosts.ts';
 import { ask, askUdp, greet, greetUdp, lookUp, SILENCE_MS, serveName } from './support/sockets.ts';
 
-describe('local networks', { skip: !isRoot }, () => {
+describe('local networks', { skip: noRoot }, () => {
   let lab: Laboratory;
   let host: TestHost;
   let bridge: LocalNetwork;

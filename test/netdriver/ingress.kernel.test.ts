@@ -5,12 +5,12 @@ import type { SandboxConfig } from '../../netdriver/types.ts';
 import { GossipPort } from '../../proto/gen/swarm/gossip.ts';
 import { eventually } from '../support/eventually.ts';
 import { attachment, endpointConfig, ingressNetwork, sandboxConfig } from './support/builders.ts';
-import { isRoot, Laboratory, remains } from './support/hosts.ts';
+import { Laboratory, noRoot, remains } from './support/hosts.ts';
 import { ask, askUdp, greet, greetUdp, pour, SILENCE_MS, swallow } from './support/sockets.ts';
 
 const UDP = 1;
 
-describe('the routing mesh', { skip: !isRoot }, () => {
+describe('the routing mesh', { skip: noRoot }, () => {
   const task = sandboxConfig('web.1.task');
   const netns = task.containerId.slice(0, 12);
   const port = (init: Partial<GossipPort>) => GossipPort.fromPartial(init);

@@ -9,10 +9,10 @@ import {
   overlayNetwork,
   sandboxConfig,
 } from './support/builders.ts';
-import { isRoot, Laboratory, type TestHost } from './support/hosts.ts';
+import { Laboratory, noRoot, type TestHost } from './support/hosts.ts';
 import { ask, greet, lookUp, lookUpTcp, serveName } from './support/sockets.ts';
 
-describe('kinds of overlay networks', { skip: !isRoot }, () => {
+describe('kinds of overlay networks', { skip: noRoot }, () => {
   let lab: Laboratory;
   let a: TestHost;
   let b: TestHost;

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { attachment, endpointConfig, overlayNetwork, sandboxConfig } from './support/builders.ts';
-import { isRoot, Laboratory, remains } from './support/hosts.ts';
+import { Laboratory, noRoot, remains } from './support/hosts.ts';
 import { ask, greet, lookUp } from './support/sockets.ts';
 
-describe('an overlay between two hosts', { skip: !isRoot }, () => {
+describe('an overlay between two hosts', { skip: noRoot }, () => {
   const network = overlayNetwork('back');
   const service = { id: 'svcweb', name: 'web', virtualIp: '10.0.1.2', aliases: ['www'] };
   let lab: Laboratory;

@@ -10,12 +10,12 @@ import {
   overlayNetwork,
   sandboxConfig,
 } from './support/builders.ts';
-import { isRoot, Laboratory, remains, type TestHost } from './support/hosts.ts';
+import { Laboratory, noRoot, remains, type TestHost } from './support/hosts.ts';
 import { ask, greet, lookUp } from './support/sockets.ts';
 
 const back = overlayNetwork('back');
 
-describe('a restart of the daemon', { skip: !isRoot }, () => {
+describe('a restart of the daemon', { skip: noRoot }, () => {
   const tasks = ['web.1.one', 'web.2.two'].map((name) => sandboxConfig(name));
   const netnsOf = (config: { containerId: string }) => config.containerId.slice(0, 12);
   let lab: Laboratory;

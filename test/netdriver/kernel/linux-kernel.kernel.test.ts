@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { LinuxKernel } from '../../../netdriver/kernel/linux-kernel.ts';
 import { isKernelError } from '../../../netdriver/kernel/types.ts';
-import { isRoot } from '../support/hosts.ts';
+import { noRoot } from '../support/hosts.ts';
 
-describe('the kernel adapter', { skip: !isRoot }, () => {
+describe('the kernel adapter', { skip: noRoot }, () => {
   const directory = mkdtempSync(`${tmpdir()}/kernel-`);
   let kernel: LinuxKernel;
   const failsWith = (code: string) => (error: unknown) => isKernelError(error, code);
