@@ -11,6 +11,7 @@ import {
   SecurityConfig,
 } from '../../manager/index.ts';
 import { ClusterSpec, SecretSpec } from '../../proto/gen/swarm/specs.ts';
+import { tempDir } from '../support/cleanup.ts';
 import { eventually } from '../support/eventually.ts';
 import { freeAddr } from '../support/loopback.ts';
 import {
@@ -20,7 +21,6 @@ import {
   joinNode,
   startNode,
   type TestNode,
-  tempDir,
 } from './cluster.ts';
 
 const LOCKING = {

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../common/clock.ts';
 import { createLogger, silentLogger } from '../../common/logger.ts';
@@ -9,6 +6,7 @@ import { systemRandom } from '../../common/random.ts';
 import { type KeyFile, Manager, type ManagerMode, SecurityConfig } from '../../manager/index.ts';
 import type { JoinTokens } from '../../proto/gen/swarm/objects.ts';
 import { ClusterSpec, NodeSpec_Availability } from '../../proto/gen/swarm/specs.ts';
+import { onEnd, tempDir } from '../support/cleanup.ts';
 import { freeAddr } from '../support/loopback.ts';
 
 const level = process.env['SWARM_TEST_LOG'];
@@ -35,12 +33,6 @@ export const BOOTSTRAP: ManagerMode = {
   subnetSize: 0,
   dataPathPort: 0,
 };
-
-export async function tempDir(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'swarm-manager-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 /** The first manager of a new cluster, serving. */
 export async function bootstrapNode(t: TestContext, mode = BOOTSTRAP): Promise<TestNode> {
@@ -81,7 +73,7 @@ export async function startNode(
   keys?: KeyFile,
 ): Promise<TestNode> {
   const manager = newManager(node, mode, keys);
-  t.after(() => manager.stop());
+  onEnd(t, () => manager.stop());
   await manager.start();
   return { ...node, manager };
 }

@@ -6,6 +6,7 @@ import { writeStatuses } from '../../manager/manager-status.ts';
 import { nextRoleChanges, RoleManager } from '../../manager/role-manager.ts';
 import { Node } from '../../proto/gen/swarm/objects.ts';
 import { NodeRole, Reachability } from '../../proto/gen/swarm/types.ts';
+import { onEnd } from '../support/cleanup.ts';
 import { localStore } from '../support/local-store.ts';
 import { settle, VirtualClock } from '../support/virtual-clock.ts';
 import { member } from './control/fixture.ts';
@@ -63,7 +64,7 @@ test('a removal that is refused is tried again after 5 s', async (t) => {
   };
   const roles = new RoleManager({ store, consensus, clock, logger: silentLogger });
   await roles.start();
-  t.after(() => roles.stop());
+  onEnd(t, () => roles.stop());
   await settle();
   assert.equal(refused, 1);
   await clock.advance(4_900);

@@ -10,6 +10,7 @@ import {
   Reachability,
   TaskState,
 } from '../../proto/gen/swarm/types.ts';
+import { onEnd } from '../support/cleanup.ts';
 import { eventually } from '../support/eventually.ts';
 import { bootstrapNode, newManager, startNode } from './cluster.ts';
 import { networkSpec, serviceSpec } from './control/fixture.ts';
@@ -71,7 +72,7 @@ test('tasks of a service get to a node that registered', async (t) => {
   const { manager, securityConfig, addr } = await bootstrapNode(t);
   const { nodeId } = securityConfig.identity;
   const client = new Client(addr, securityConfig.clientCredentials(NodeRole.MANAGER));
-  t.after(() => client.close());
+  onEnd(t, () => client.close());
   const { session, assignments } = DispatcherService;
   const platform = { os: 'linux', architecture: 'x86_64' };
   const description = NodeDescription.fromPartial({ hostname: 'one', platform });

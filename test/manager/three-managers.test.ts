@@ -14,6 +14,7 @@ import {
 import type { Node } from '../../proto/gen/swarm/objects.ts';
 import { NodeSpec } from '../../proto/gen/swarm/specs.ts';
 import { NodeRole, Reachability } from '../../proto/gen/swarm/types.ts';
+import { onEnd } from '../support/cleanup.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   bootstrapNode,
@@ -96,7 +97,7 @@ describe('several managers', { concurrency: 3 }, () => {
       const { nodeId } = worker.securityConfig.identity;
       const credentials = worker.securityConfig.clientCredentials(NodeRole.MANAGER);
       const client = new Client(followers[1].addr, credentials);
-      t.after(() => client.close());
+      onEnd(t, () => client.close());
       const call = callUnary(
         client,
         DispatcherService.heartbeat,
@@ -136,7 +137,7 @@ describe('several managers', { concurrency: 3 }, () => {
       });
       const credentials = worker.securityConfig.clientCredentials(NodeRole.MANAGER);
       const agent = new LogBrokerClient(followers[1].addr, credentials);
-      t.after(() => agent.close());
+      onEnd(t, () => agent.close());
       const subscriptions = agent.listenSubscriptions({});
       subscriptions.on('error', () => undefined);
       const selector = { serviceIds: [], nodeIds: [nodeId], taskIds: [taskId] };

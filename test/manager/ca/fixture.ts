@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Server } from '@grpc/grpc-js';
 import { systemClock } from '../../../common/clock.ts';
@@ -14,6 +11,7 @@ import type { MemoryStore } from '../../../manager/store/memory-store.ts';
 import { CAService, NodeCAService } from '../../../proto/gen/swarm/ca.ts';
 import { Cluster, Node } from '../../../proto/gen/swarm/objects.ts';
 import { NodeRole } from '../../../proto/gen/swarm/types.ts';
+import { onEnd, tempDir } from '../../support/cleanup.ts';
 import { localStore } from '../../support/local-store.ts';
 
 export interface CaCluster {
@@ -30,12 +28,6 @@ export const components = {
   random: systemRandom,
   logger: silentLogger,
 };
-
-export async function tempDir(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'swarm-ca-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 /** A new cluster object as a bootstrap would make it. */
 export function clusterObject(security: SecurityConfig, tokens: CaCluster['tokens']): Cluster {
@@ -88,7 +80,7 @@ export async function startCaCluster(t: TestContext): Promise<CaCluster> {
     nodeCaService(() => authority),
   );
   addr = await listen(server, security);
-  t.after(() => server.forceShutdown());
+  onEnd(t, () => server.forceShutdown());
   return { addr, stateDir, store, security, tokens, removed };
 }
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { KeyFile } from '../../../manager/ca/key-file.ts';
 import { formatUnlockKey, parseUnlockKey } from '../../../manager/ca/unlock-key.ts';
+import { tempDir } from '../../support/cleanup.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
-import { tempDir } from './fixture.ts';
 
 const random = seededRandom(1);
 const unlockKey = Buffer.alloc(32, 9);

@@ -21,9 +21,10 @@ import {
 } from '../../../proto/gen/swarm/ca.ts';
 import { NodeSpec_Availability, NodeSpec_Membership } from '../../../proto/gen/swarm/specs.ts';
 import { IssuanceState, NodeRole } from '../../../proto/gen/swarm/types.ts';
+import { onEnd, tempDir } from '../../support/cleanup.ts';
 import { eventually } from '../../support/eventually.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { type CaCluster, components, listen, startCaCluster, tempDir } from './fixture.ts';
+import { type CaCluster, components, listen, startCaCluster } from './fixture.ts';
 
 const ACTIVE = NodeSpec_Availability.ACTIVE;
 
@@ -96,7 +97,7 @@ test('an impostor that shows the right root gets no token', async (t) => {
     }),
   });
   const addr = await listen(server, other.security);
-  t.after(() => server.forceShutdown());
+  onEnd(t, () => server.forceShutdown());
   const clock = {
     ...systemClock,
     setTimer: (_ms: number, fn: () => void) => systemClock.setTimer(0, fn),
@@ -221,7 +222,7 @@ test('a certificate renews itself between half and four fifths of its time', asy
     renewed = true;
   });
   await worker.start();
-  t.after(() => worker.stop());
+  onEnd(t, () => worker.stop());
   const validity = worker.notAfter - clock.now();
   const before = worker.certificatePem;
   await clock.advance(validity * 0.49);
@@ -260,7 +261,7 @@ test('methods for managers refuse workers and strangers', async (t) => {
 test('clients refuse a server that is no manager of their cluster', async (t) => {
   const [cluster, other] = await Promise.all([startCaCluster(t), startCaCluster(t)]);
   const client = new Client(other.addr, cluster.security.clientCredentials(NodeRole.MANAGER));
-  t.after(() => client.close());
+  onEnd(t, () => client.close());
   await assert.rejects(
     callUnary(client, CAService.getUnlockKey, {}, { timeoutMs: 20_000 }),
     /unable to verify|self-signed certificate|certificate/,
@@ -279,7 +280,7 @@ test('a certificate of another cluster counts for nothing', async (t) => {
     nodeId: '',
   });
   const client = new Client(cluster.addr, credentials);
-  t.after(() => client.close());
+  onEnd(t, () => client.close());
   await assert.rejects(callUnary(client, CAService.getUnlockKey, {}, { timeoutMs: 20_000 }), {
     code: 'SWM_UNAUTHENTICATED',
   });

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { it } from 'node:test';
+import { tempDir } from '../../support/cleanup.ts';
 
 /** Beside this file, and compiled or not as this is. */
 const CHILD = join(import.meta.dirname, `crash-child${extname(import.meta.filename)}`);
@@ -30,8 +29,7 @@ async function runAndKill(
 }
 
 it('a manager that is killed while it writes has every acknowledged entry, and no hole', async (t) => {
-  const dir = await mkdtemp(join(tmpdir(), 'consensus-crash-'));
-  t.after(() => rm(dir, { recursive: true, force: true }));
+  const dir = await tempDir(t);
   let acknowledged = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const { found, written } = await runAndKill(dir, 37 + 61 * round);

@@ -7,6 +7,7 @@ import { systemRandom } from '../../../common/random.ts';
 import { createGossip, type Gossip, gossipPeerId } from '../../../netdriver/gossip/index.ts';
 import { Libp2pTransport } from '../../../netdriver/gossip/libp2p-transport.ts';
 import type { GossipPeer } from '../../../proto/gen/swarm/dispatcher.ts';
+import { onEnd } from '../../support/cleanup.ts';
 import { eventually } from '../../support/eventually.ts';
 import { freeAddr, LOOPBACK } from '../../support/loopback.ts';
 
@@ -83,7 +84,7 @@ const keys = (node: Started) =>
 test('three nodes over libp2p share rows, and a stranger gets nothing', async (t) => {
   const nodes = await Promise.all(['a', 'b', 'c'].map(startNode));
   const stranger = await startNode('x');
-  t.after(() => Promise.all([...nodes, stranger].map((node) => node.gossip.stop())));
+  onEnd(t, () => Promise.all([...nodes, stranger].map((node) => node.gossip.stop())));
   introduce(nodes, nodes);
   introduce([stranger], [...nodes, stranger]);
   for (const node of [...nodes, stranger]) node.gossip.joinNetwork(NET);
@@ -111,7 +112,7 @@ test('three nodes over libp2p share rows, and a stranger gets nothing', async (t
 test('a node that says goodbye is gone at once, with its rows', async (t) => {
   const nodes = await Promise.all(['a', 'b'].map(startNode));
   const [a, b] = nodes as [Started, Started];
-  t.after(() => a.gossip.stop());
+  onEnd(t, () => a.gossip.stop());
   introduce(nodes, nodes);
   for (const node of nodes) node.gossip.joinNetwork(NET);
   b.gossip.put(NET, 'endpoints', 'e1', Buffer.from('1'));
@@ -123,7 +124,7 @@ test('a node that says goodbye is gone at once, with its rows', async (t) => {
 test('a connection that breaks while a stream opens ends the request, not the process', async (t) => {
   const nodes = await Promise.all(['a', 'b'].map(startTransport));
   const [a, b] = nodes as [StartedTransport, StartedTransport];
-  t.after(() => Promise.all(nodes.map((node) => node.transport.stop())));
+  onEnd(t, () => Promise.all(nodes.map((node) => node.transport.stop())));
   for (const node of nodes) node.transport.setPeers(nodes.map((other) => other.peer));
   await eventually(() => assert.equal(a.transport.isConnected('b'), true));
   const request = a.transport.request(

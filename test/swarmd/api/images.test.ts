@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { registryUrl, tokenUrl } from '../../../swarmd/api/registry-login.ts';
+import { onEnd } from '../../support/cleanup.ts';
 import { apiBench } from './bench.ts';
 
 const lines = (text: string) =>
@@ -142,7 +143,7 @@ test('a login is tried at the registry', async (t) => {
     response.writeHead(isToken && granted ? 200 : 401).end();
   });
   await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
-  t.after(() => registry.close());
+  onEnd(t, () => registry.close());
   const serveraddress = `127.0.0.1:${(registry.address() as AddressInfo).port}`;
   const { call } = await apiBench({ swarm: false });
   const good = await call('POST', '/auth', { username: 'u', password: 'p', serveraddress });

@@ -2,20 +2,19 @@ import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { webcrypto } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { X509CertificateGenerator } from '@peculiar/x509';
 import { createApiServer } from '../../../swarmd/api/index.ts';
+import { onEnd, tempDir } from '../../support/cleanup.ts';
 import { apiBench } from './bench.ts';
 import { answered, serve } from './served.ts';
 
 test('a socket that a killed daemon left is replaced, and is not for everybody', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'swarm-api-'));
-  t.after(() => rm(directory, { recursive: true }));
+  const directory = await tempDir(t);
   const path = join(directory, 'swarmd.sock');
   await writeFile(path, '');
   const { node } = await apiBench();
@@ -27,8 +26,7 @@ test('a socket that a killed daemon left is replaced, and is not for everybody',
 });
 
 test('stopping ends the open streams', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'swarm-api-'));
-  t.after(() => rm(directory, { recursive: true }));
+  const directory = await tempDir(t);
   const path = join(directory, 'swarmd.sock');
   const { node } = await apiBench();
   const server = createApiServer({ node }, { listen: [{ kind: 'unix', path }] });
@@ -61,7 +59,7 @@ test('over TCP, TLS asks for a certificate of its CA', async (t) => {
     { listen: [{ kind: 'tcp', host: '127.0.0.1', port: 0, tls: { cert, key, ca: cert } }] },
   );
   await server.start();
-  t.after(() => server.stop());
+  onEnd(t, () => server.stop());
   const ping = (options: https.RequestOptions) => {
     const target = { host: '127.0.0.1', port: server.ports[0], path: '/_ping', ca: cert };
     const request = https.request({ ...target, checkServerIdentity: () => undefined, ...options });
