@@ -254,12 +254,12 @@ describe('what containers can ask for', { skip: skipReason }, () => {
     const { id } = await engine.create(
       {
         Image: 'busybox',
-        Cmd: ['sh', '-c', 'sleep 0.2; touch /tmp/well; exec sleep 60'],
+        Cmd: ['sleep', '60'],
         StopTimeout: 0,
         Healthcheck: {
           Test: ['CMD-SHELL', 'test -e /tmp/well || { echo not yet; exit 1; }'],
           Interval: 0.1 * S,
-          Retries: 50,
+          Retries: 1_000,
         },
       },
       { task: { taskId: 'task', endpoints: [endpoint], files: [] } },
@@ -267,6 +267,7 @@ describe('what containers can ask for', { skip: skipReason }, () => {
     await engine.startContainer(id);
     assert.equal(engine.get(id).state.health, 'starting');
     assert.ok(!netdriver.calls.includes(`enable ${id}`));
+    await writeFile(`/proc/${engine.get(id).state.pid}/root/tmp/well`, '');
     await eventually(() => engine.get(id).state.health === 'healthy');
     await eventually(() => netdriver.calls.includes(`enable ${id}`));
     assert.ok(events.some((one) => one.id === id && one.action === 'health_status: healthy'));

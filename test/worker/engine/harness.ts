@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { systemClock } from '../../../common/clock.ts';
 import { createLogger } from '../../../common/logger.ts';
@@ -51,7 +51,11 @@ export class Lab {
         random: systemRandom,
         logger: createLogger(process.env['SWARM_TEST_LOG'] ?? 'silent'),
       },
-      { stateDir: join(this.dir, 'state'), runDir: join(this.dir, 'run') },
+      {
+        stateDir: join(this.dir, 'state'),
+        runDir: join(this.dir, 'run'),
+        cgroupParent: this.#cgroup,
+      },
     );
     engine.onEvent((event) => this.events.push(event));
     return engine;
@@ -71,7 +75,26 @@ export class Lab {
     await this.engine.stop().catch(() => {});
     await this.engine.runtime.terminate();
     await rm(this.dir, { recursive: true, force: true });
+    await removeGroups(this.#cgroup);
   }
+
+  /** Where its containers are, in every hierarchy of control groups. */
+  get #cgroup(): string {
+    return `/${basename(this.dir)}`;
+  }
+}
+
+/** The containers' own groups are gone; a kernel that is still busy with them has the parent wait. */
+async function removeGroups(path: string): Promise<void> {
+  const root = '/sys/fs/cgroup';
+  for (const hierarchy of ['', ...(await readdir(root))]) {
+    const group = join(root, hierarchy, path);
+    await eventually(() => rmdir(group).then(() => true, isMissing));
+  }
+}
+
+function isMissing(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ENOENT' || error.code === 'ENOTDIR';
 }
 
 export async function logText(lines: AsyncIterable<LogLine>): Promise<string> {
