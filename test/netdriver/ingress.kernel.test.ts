@@ -6,7 +6,16 @@ import { GossipPort } from '../../proto/gen/swarm/gossip.ts';
 import { eventually } from '../support/eventually.ts';
 import { attachment, endpointConfig, ingressNetwork, sandboxConfig } from './support/builders.ts';
 import { Laboratory, noRoot, remains } from './support/hosts.ts';
-import { ask, askUdp, greet, greetUdp, pour, SILENCE_MS, swallow } from './support/sockets.ts';
+import {
+  ask,
+  askUdp,
+  greet,
+  greetUdp,
+  IMPATIENCE_MS,
+  pour,
+  SILENCE_MS,
+  swallow,
+} from './support/sockets.ts';
 
 const UDP = 1;
 
@@ -133,11 +142,13 @@ describe('the routing mesh', { skip: noRoot }, () => {
     assert.ok(first && second);
     lab.bus.setAlive(first.identity.nodeId, false);
     await eventually(async () => {
-      await assert.rejects(ask(lab.client, '', second.ip, 8080), /ECONNREFUSED/);
+      const answer = ask(lab.client, '', second.ip, 8080, IMPATIENCE_MS);
+      await assert.rejects(answer, /ECONNREFUSED/);
     });
     lab.bus.setAlive(first.identity.nodeId, true);
     await eventually(async () => {
-      assert.equal(await ask(lab.client, '', second.ip, 8080), `task ${lab.clientIp}`);
+      const answer = await ask(lab.client, '', second.ip, 8080, IMPATIENCE_MS);
+      assert.equal(answer, `task ${lab.clientIp}`);
     });
   });
 

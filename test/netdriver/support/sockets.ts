@@ -5,7 +5,9 @@ import type { Kernel, Netns } from '../../../netdriver/kernel/types.ts';
 import { firstMessage, withLength } from '../../../netdriver/resolver/forwarder.ts';
 
 /** For what must answer; the machine may be busy. */
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 10_000;
+/** For what is asked again: a connection that meets a change of the rules may lead nowhere. */
+export const IMPATIENCE_MS = 1_000;
 /** Long enough for an answer on one machine, where silence is what a test expects. */
 export const SILENCE_MS = 300;
 
