@@ -61,7 +61,9 @@ async function measure(swarm: SwarmUnderTest): Promise<Figure[]> {
   ];
 }
 
-const containers = () => findProcesses((args) => args.join(' ') === COMMAND.join(' '));
+function containers(): number[] {
+  return findProcesses((args) => args.join(' ') === COMMAND.join(' '));
+}
 
 async function killAndRestart(swarm: SwarmUnderTest, host: string): Promise<number> {
   const old = swarm.daemonPid(host);

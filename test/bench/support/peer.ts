@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { buildBusyboxImage } from '../../lab/busybox-image.ts';
 import { Api } from './api.ts';
-import { findProcess } from './processes.ts';
+import { argumentsOf, familyOf, findProcess, findProcesses } from './processes.ts';
 import { run } from './shell.ts';
 import type { SwarmUnderTest } from './swarm.ts';
 
@@ -32,8 +32,17 @@ export async function upPeer(managers: number): Promise<SwarmUnderTest> {
     await Promise.all(HOSTS.map((host) => importImage(api(host))));
     return swarmOf(managers, api);
   } catch (error) {
-    await script('down');
+    await down();
     throw error;
+  }
+}
+
+/** Containers go on when a daemon dies, and are in none of the script's namespaces. */
+async function down(): Promise<void> {
+  const containers = shimsIn(`${DIR}/`).flatMap(familyOf);
+  await script('down');
+  for (const pid of containers) {
+    if (argumentsOf(pid).length > 0) process.kill(pid, 'SIGKILL');
   }
 }
 
@@ -54,7 +63,7 @@ function swarmOf(managers: number, api: (host: string) => Api): SwarmUnderTest {
     plug: (host) => setMaster(host, 'master', 'ub'),
     down: async () => {
       for (const host of HOSTS) api(host).close();
-      await script('down');
+      await down();
     },
   };
 }
@@ -65,21 +74,36 @@ function daemonPid(host: string): number {
   });
 }
 
-/** As the script starts it, with what is left of the first life. */
+/**
+ * As the script starts it: in the namespaces of its first life, if a container keeps them, since
+ * the container's network is mounted there.
+ */
 async function restart(host: string): Promise<void> {
   const home = `${DIR}/n${host}`;
   const bin = `${DIR}/pkg/usr/sbin`;
-  const command = `
-    mount --make-rprivate /; mount -t tmpfs t /run; mkdir -p /run/docker /run/netns
-    mount --bind ${DIR}/resolv.conf /etc/resolv.conf; hostname d${host}; rm -f ${home}/pid
+  const [shim] = shimsIn(`${home}/`);
+  const enter = shim
+    ? ['--target', `${shim}`, '--mount', '--uts', '--net', 'sh', '-c']
+    : [`--net=/run/netns/dsl${host}`, 'unshare', '--mount', '--uts', 'sh', '-c'];
+  const prepare = shim
+    ? ''
+    : `mount --make-rprivate /; mount -t tmpfs t /run; mkdir -p /run/docker /run/netns
+       mount --bind ${DIR}/resolv.conf /etc/resolv.conf; hostname d${host}`;
+  const start = `rm -f ${home}/pid ${home}/exec/containerd/containerd.pid
     exec env PATH=${bin}:$PATH ${bin}/dockerd --data-root ${home}/root --exec-root ${home}/exec \
       -p ${home}/pid -H unix://${home}/d.sock >>${home}/log 2>&1`;
-  const child = spawn(
-    'nsenter',
-    [`--net=/run/netns/dsl${host}`, 'unshare', '-m', '-u', 'sh', '-c', command],
-    { detached: true, stdio: 'ignore' },
-  );
+  const child = spawn('nsenter', [...enter, `${prepare}\n${start}`], {
+    detached: true,
+    stdio: 'ignore',
+  });
   child.unref();
+}
+
+function shimsIn(folder: string): number[] {
+  return findProcesses(
+    ([program = '', ...args]) =>
+      program.includes('containerd-shim') && args.some((arg) => arg.startsWith(folder)),
+  );
 }
 
 async function setMaster(host: string, ...args: string[]): Promise<void> {

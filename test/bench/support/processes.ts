@@ -31,13 +31,20 @@ export function memoryOf(pid: number): { rss: number; pss: number } {
   return { rss: mib('Rss'), pss: mib('Pss') };
 }
 
-/** Process and all that it started and are still there. */
+/** A process and all that it started and are still there. */
 export function familyOf(pid: number): number[] {
+  return [pid, ...childrenOf(pid).flatMap(familyOf)];
+}
+
+function childrenOf(pid: number): number[] {
   const threads = `/proc/${pid}/task`;
-  const children = readdirSync(threads).flatMap((thread) =>
-    readFileSync(`${threads}/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  );
-  return [pid, ...children.flatMap(familyOf)];
+  try {
+    return readdirSync(threads).flatMap((thread) =>
+      readFileSync(`${threads}/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    );
+  } catch {
+    return []; // It is gone.
+  }
 }
 
 export function argumentsOf(pid: number): string[] {

@@ -34,16 +34,17 @@ export function print(title: string, [ours, ...others]: readonly Measured[]): vo
       figure.target ?? '',
       show(figure),
       ...theirs.map((other) => (other ? show(other) : '–')),
-      theirs[0] ? `× ${ratio(figure, theirs[0]).toFixed(1)}` : '',
+      theirs[0] ? ratioOf(figure, theirs[0]) : '',
     ]);
   }
   console.log(`\n${title}\n${table}\n${machine()}\n`);
 }
 
 /** How many times better ours is. */
-function ratio(ours: Figure, theirs: Figure): number {
+function ratioOf(ours: Figure, theirs: Figure): string {
   const quotient = median(theirs.samples) / median(ours.samples);
-  return ours.better === 'lower' ? quotient : 1 / quotient;
+  const ratio = ours.better === 'lower' ? quotient : 1 / quotient;
+  return Number.isFinite(ratio) ? `× ${ratio.toFixed(1)}` : '';
 }
 
 function show({ samples }: Figure): string {
