@@ -34,7 +34,7 @@ export interface PeerInit {
 
 const QUEUE_MAX = 4096;
 const BATCH_BYTES = 1024 * 1024;
-/** How long a message that only brings the commit index waits for one to travel with. */
+/** How long the news of a commit waits for an append to travel with, while entries are under way. */
 const COMMIT_DELAY_MS = 2;
 const BACKOFF_MIN_MS = 50;
 const BACKOFF_MAX_MS = 1000;
@@ -108,7 +108,7 @@ export class Peer {
     const isAppend = message.type === MessageType.App;
     if (isAppend && this.#commit && includes(message, this.#commit)) this.#commit = undefined;
     this.#releaseCommit();
-    if (isAppend && message.entries.length === 0) this.#holdCommit(message);
+    if (isAppend && message.entries.length === 0 && isBehind(message)) this.#holdCommit(message);
     else this.#push(message);
   }
 
@@ -209,6 +209,9 @@ export class Peer {
     this.#queueSizes = [];
   }
 }
+
+/** Whether entries are under way that are not committed yet: their commit will be told as well. */
+const isBehind = (append: Message): boolean => append.commit < append.index;
 
 /** Whether `later` says all that `append` says, to a follower whose log agrees so far. */
 function includes(later: Message, append: Message): boolean {
