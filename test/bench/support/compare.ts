@@ -10,6 +10,8 @@ export interface Comparison {
   readonly measure: (swarm: SwarmUnderTest) => Promise<Figure[]>;
   /** Why the peer cannot do this here. */
   readonly peerCannot?: string | undefined;
+  /** What else is measured in the same run. */
+  readonly others?: readonly (() => Promise<Measured>)[];
 }
 
 const HOSTS = 3;
@@ -21,6 +23,7 @@ export async function compare(comparison: Comparison): Promise<void> {
   const without = noPeer ?? comparison.peerCannot;
   if (without) console.log(without);
   else measured.push(await measureOn(() => upPeer(managers), comparison));
+  for (const measure of comparison.others ?? []) measured.push(await measure());
   print(title, measured);
 }
 
