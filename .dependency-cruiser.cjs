@@ -23,8 +23,6 @@ const DECIDES = [
 // A file that needs one function of such a module that reads nothing of the world.
 const DECIDES_WITH = {
   'manager/allocator/ip.ts': 'net', // isIP
-  'manager/scheduler/scheduler.ts': 'timers', // setImmediate: gives way between two steps of long work
-  'manager/store/memory-store.ts': 'timers', // setImmediate: proposals of one turn share an append
 };
 
 const WORLD_CORE = [

@@ -1,11 +1,12 @@
 import type { Clock } from '../common/clock.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
+import type { Pacing } from '../common/slices.ts';
 import type { ClusterSpec, NodeSpec_Availability } from '../proto/gen/swarm/specs.ts';
 import type { KeyFile, SecurityConfig } from './ca/index.ts';
 import type { GossipOpinion } from './dispatcher/dispatcher.ts';
 
-export interface ManagerComponents {
+export interface ManagerComponents extends Pacing {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -75,6 +75,7 @@ export class Manager implements ManagerApi {
     const { clock, logger, securityConfig: security } = components;
     this.#store = new MemoryStore({
       clock,
+      yieldTurn: components.yieldTurn,
       logger: logger.child({ module: 'store' }),
       proposer: { propose: (data) => this.#running().propose(data) },
     });

@@ -5,6 +5,7 @@ import { SwarmError } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import { systemRandom } from '../common/random.ts';
 import type { Startable } from '../common/startable.ts';
+import { TurnQueue } from '../common/turn-queue.ts';
 import { createGossip, LinuxKernel, NetDriver } from '../netdriver/index.ts';
 import { Engine } from '../worker/index.ts';
 import { splitHostPort } from './addresses.ts';
@@ -34,7 +35,8 @@ export class Daemon implements Startable {
 
   async start(): Promise<void> {
     const { stateDir, runDir, containerd, cgroupParent, gossipPort, label } = this.#options;
-    const base = { clock: systemClock, random: systemRandom };
+    const turns = new TurnQueue();
+    const base = { clock: systemClock, random: systemRandom, yieldTurn: turns.next };
     const log = (module: string) => this.#logger.child({ module });
     const netdriver = new NetDriver(
       {

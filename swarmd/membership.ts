@@ -3,6 +3,7 @@ import type { Clock } from '../common/clock.ts';
 import { errorMessage } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
+import type { Pacing } from '../common/slices.ts';
 import { type KeyFile, Manager, type ManagerMode, type SecurityConfig } from '../manager/index.ts';
 import { gossipPeerId, type NetDriverApi } from '../netdriver/index.ts';
 import { NodeRole } from '../proto/gen/swarm/types.ts';
@@ -21,7 +22,7 @@ import { gossipKey, type NodeRecord, swarmDir, writeNodeRecord } from './node-fi
 
 const MANAGER_RETRY_MS = 2_000;
 
-export interface MembershipComponents {
+export interface MembershipComponents extends Pacing {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -158,9 +159,10 @@ export class Membership {
   }
 
   async #startManager(mode: ManagerMode, keys?: KeyFile): Promise<void> {
-    const { clock, random, logger, netdriver } = this.#components;
+    const { clock, random, logger, netdriver, yieldTurn } = this.#components;
+    const { securityConfig } = this;
     const manager = new Manager(
-      { clock, random, logger, securityConfig: this.securityConfig, gossip: netdriver, keys },
+      { clock, random, logger, yieldTurn, securityConfig, gossip: netdriver, keys },
       {
         stateDir: swarmDir(this.#init.stateDir),
         listenAddr: this.#record.listenAddr,

@@ -3,6 +3,7 @@ import { durationMs } from '../common/duration.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
+import type { Pacing } from '../common/slices.ts';
 import {
   type ManagerApi,
   type ManagerMode,
@@ -41,7 +42,7 @@ const RETRY_MS = 2_000;
 const JOIN_TIMEOUT_TEXT =
   'Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "docker info" command to see the current swarm status of your node.';
 
-export interface SwarmNodeComponents {
+export interface SwarmNodeComponents extends Pacing {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../common/clock.ts';
 import { durationMs } from '../../common/duration.ts';
 import { SwarmError } from '../../common/errors.ts';
@@ -65,10 +64,7 @@ export async function restoreBackup(
   if (!keys) throw new SwarmError('SWM_INTERNAL', `${path} is gone`);
   const vault = new Vault({ random: components.random, keys });
   const pieces = () => unframe(chunks(vault, scratchDir, manifest));
-  const tables = await readSnapshot(pieces(), {
-    monotonic: () => components.clock.monotonic(),
-    yieldTurn: () => nextTurn(),
-  });
+  const tables = await readSnapshot(pieces(), components);
   const cluster = checkObjects(tables, manifest);
   await restoreCertificate(components, init, { manifest, keys, cluster });
   const { nodeId, index, term, membership } = manifest;

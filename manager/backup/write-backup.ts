@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
 import type { Clock } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
+import type { Pacing } from '../../common/slices.ts';
 import type { KeyFile, SecurityConfig } from '../ca/index.ts';
 import { type Capture, frame, Vault } from '../consensus/index.ts';
 import { kinds } from '../store/kinds.ts';
@@ -22,7 +23,7 @@ import {
 
 const CHUNK_BYTES = 256 * 1024;
 
-export interface BackupComponents {
+export interface BackupComponents extends Pacing {
   readonly clock: Clock;
   readonly random: Random;
   readonly store: Pick<Store, 'view'>;
@@ -64,16 +65,15 @@ export function writeBackup(components: BackupComponents): AsyncIterable<Buffer>
 type Entry = readonly [name: string, content: Buffer];
 
 async function* sealed(
-  { clock, random }: BackupComponents,
+  components: BackupComponents,
   key: Uint8Array,
   pieces: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Entry> {
+  const { random, clock, yieldTurn } = components;
   const vault = new Vault({ random, keys: { current: key, all: [key] } });
   let n = 0;
-  for await (const chunk of frame(pieces, {
-    chunkBytes: CHUNK_BYTES,
-    now: () => clock.monotonic(),
-  })) {
+  const options = { clock, yieldTurn, chunkBytes: CHUNK_BYTES };
+  for await (const chunk of frame(pieces, options)) {
     const name = chunkName(n++);
     yield [name, vault.seal(name, chunk)];
   }

@@ -46,7 +46,7 @@ export class ApplyThread {
       const message = this.#queue[0]!;
       while (this.#next < message.entries.length) {
         this.#events.apply(message.entries[this.#next++]!);
-        if (this.#next % 8 === 0 && this.#now() > deadline) return false;
+        if (this.#now() > deadline) return false;
       }
       this.#queue.shift();
       this.#next = 0;

@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { SwarmError } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
+import type { Pacing } from '../../common/slices.ts';
 import type { Dialer } from './dial.ts';
 import type { BootInit } from './log-boot.ts';
 import type { OpenLogDb } from './log-db.ts';
@@ -9,7 +10,7 @@ import type { SnapshotPolicy } from './snapshotter.ts';
 import type { StateMachine } from './types.ts';
 import type { KeyRing } from './vault.ts';
 
-export interface ConsensusComponents extends Dialer {
+export interface ConsensusComponents extends Dialer, Pacing {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -1,13 +1,9 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Pacing, Slices } from '../../common/slices.ts';
 
 const HEADER_SIZE = 4;
-/** Nothing here keeps the event loop from its heartbeats for longer, in milliseconds. */
-const SLICE_MS = 5;
 
-export interface FrameOptions {
+export interface FrameOptions extends Pacing {
   readonly chunkBytes: number;
-  /** A monotonic clock, milliseconds. */
-  readonly now: () => number;
 }
 
 /**
@@ -20,7 +16,7 @@ export async function* frame(
 ): AsyncGenerator<Buffer> {
   let chunk = Buffer.allocUnsafe(options.chunkBytes);
   let used = 0;
-  let sliceEnd = options.now() + SLICE_MS;
+  const slices = new Slices(options, 'consensus: pack a snapshot');
   for await (const piece of pieces) {
     const header = Buffer.allocUnsafe(HEADER_SIZE);
     header.writeUInt32BE(piece.length);
@@ -36,9 +32,7 @@ export async function* frame(
         used = 0;
       }
     }
-    if (options.now() < sliceEnd) continue;
-    await nextTurn();
-    sliceEnd = options.now() + SLICE_MS;
+    if (slices.isUsedUp) await slices.next();
   }
   if (used > 0) yield chunk.subarray(0, used);
 }

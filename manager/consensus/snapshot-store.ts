@@ -1,11 +1,10 @@
-import type { Clock } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
+import type { Pacing } from '../../common/slices.ts';
 import type { LogDisk } from './log-disk.ts';
 import type { SnapshotManifest } from './log-records.ts';
 import { frame, unframe } from './piece-stream.ts';
 
-export interface SnapshotStoreComponents {
-  readonly clock: Clock;
+export interface SnapshotStoreComponents extends Pacing {
   readonly random: Random;
   readonly disk: LogDisk;
 }
@@ -28,14 +27,14 @@ const CHUNK_BYTES = 256 * 1024;
  * current one or somebody holds it; `collect` removes the others.
  */
 export class SnapshotStore {
-  readonly #clock: Clock;
+  readonly #pacing: Pacing;
   readonly #random: Random;
   readonly #disk: LogDisk;
   readonly #chunkBytes: number;
   readonly #held = new Map<string, number>();
 
   constructor(components: SnapshotStoreComponents, init: SnapshotStoreInit = {}) {
-    this.#clock = components.clock;
+    this.#pacing = { clock: components.clock, yieldTurn: components.yieldTurn };
     this.#random = components.random;
     this.#disk = components.disk;
     this.#chunkBytes = init.chunkBytes ?? CHUNK_BYTES;
@@ -66,7 +65,7 @@ export class SnapshotStore {
   ): Promise<{ chunks: number; bytes: number }> {
     let chunks = 0;
     let bytes = 0;
-    const options = { chunkBytes: this.#chunkBytes, now: () => this.#clock.monotonic() };
+    const options = { ...this.#pacing, chunkBytes: this.#chunkBytes };
     for await (const chunk of frame(pieces, options)) {
       await this.#disk.putChunk(id, chunks++, chunk);
       bytes += chunk.length;

@@ -5,7 +5,9 @@ import { errorMessage, SwarmError } from '../../common/errors.ts';
 import { newId } from '../../common/ids.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
+import type { Pacing } from '../../common/slices.ts';
 import type { Startable } from '../../common/startable.ts';
+import { nextTurn } from '../../common/turns.ts';
 import {
   type AssignmentsMessage,
   AssignmentsMessage_Type,
@@ -54,7 +56,7 @@ export interface GossipOpinion {
   onMembers(listener: (nodeId: string, alive: boolean) => void): () => void;
 }
 
-export interface DispatcherComponents {
+export interface DispatcherComponents extends Pacing {
   readonly store: Store;
   readonly membership: Pick<ConsensusApi, 'members' | 'onMembers'>;
   readonly clock: Clock;
@@ -190,6 +192,8 @@ export class Dispatcher implements Startable {
     const set = new AssignmentSet(caller.nodeId);
     const dirty = session.dirtyTasks;
     let sequence = 0;
+    // All nodes come at once to a new leader, and each has all of its tasks to be told.
+    await (this.#components.yieldTurn ?? nextTurn)('dispatcher: assignments');
     let changes = store.view((tx) => {
       const tasks = tx.find('task', { nodeId: caller.nodeId });
       return set.reconcile(

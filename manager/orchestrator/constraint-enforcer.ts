@@ -1,13 +1,15 @@
 import type { Clock } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
+import { type Pacing, Slices } from '../../common/slices.ts';
 import type { Startable } from '../../common/startable.ts';
+import type { Task } from '../../proto/gen/swarm/objects.ts';
 import { TaskState } from '../../proto/gen/swarm/types.ts';
 import type { Commit, ReadTx, Store } from '../store/types.ts';
 import { misplacedTasks } from './misplaced.ts';
 import { concernsNode } from './relevance.ts';
 
-export interface ConstraintEnforcerComponents {
+export interface ConstraintEnforcerComponents extends Pacing {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -55,7 +57,7 @@ export class ConstraintEnforcer implements Startable {
   async #reject(nodeIds: readonly string[]): Promise<void> {
     if (this.#stopped) return;
     const { store, clock, logger } = this.#components;
-    const misplaced = store.view((tx) => nodeIds.flatMap((id) => misplacedOn(tx, id)));
+    const misplaced = await this.#find(nodeIds);
     try {
       await store.batch(misplaced, (tx, { id }) => {
         const task = tx.get('task', id);
@@ -75,9 +77,19 @@ export class ConstraintEnforcer implements Startable {
       if (!this.#stopped) logger.warn({ err: errorMessage(error) }, 'constraints not enforced');
     }
   }
+
+  async #find(nodeIds: readonly string[]): Promise<Task[]> {
+    const slices = new Slices(this.#components, 'constraint enforcer');
+    const found: Task[] = [];
+    for (const id of nodeIds) {
+      for (const task of this.#components.store.view((tx) => misplacedOn(tx, id))) found.push(task);
+      if (slices.isUsedUp) await slices.next();
+    }
+    return found;
+  }
 }
 
-function misplacedOn(tx: ReadTx, nodeId: string) {
+function misplacedOn(tx: ReadTx, nodeId: string): Task[] {
   const node = tx.get('node', nodeId);
   if (!node) return [];
   return misplacedTasks(node, tx.find('task', { nodeId }), (id) => tx.get('service', id));

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
+import { type Pacing, Slices } from '../../common/slices.ts';
 import type { Startable } from '../../common/startable.ts';
 import { Service } from '../../proto/gen/swarm/objects.ts';
 import type { Commit, ReadTx, Store, StoreChange } from '../store/types.ts';
@@ -11,7 +12,7 @@ import { Plan, type ServiceView } from './plan.ts';
 import { reconcileService, removeTasks, ServiceMemory } from './reconcile.ts';
 import { concernsNode, concernsTask } from './relevance.ts';
 
-export interface OrchestratorComponents {
+export interface OrchestratorComponents extends Pacing {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
@@ -23,7 +24,9 @@ const RETRY_MS = 1_000;
 /** One service under reconciliation. */
 interface Desk {
   readonly memory: ServiceMemory;
+  /** Something changed since the last decision. */
   dirty: boolean;
+  /** It waits for its turn, or its last decision is on its way into the store. */
   busy: boolean;
   timer: Timer | undefined;
 }
@@ -36,13 +39,19 @@ interface Desk {
  */
 export class Orchestrator implements Startable {
   readonly #components: OrchestratorComponents;
+  readonly #slices: Slices;
   readonly #desks = new Map<string, Desk>();
+  /** Services to be decided on, first come first served, and nodes whose services are. */
+  readonly #due = new Set<string>();
+  readonly #dueNodes = new Set<string>();
   readonly #running = new Set<Promise<void>>();
+  #pumping = false;
   #unsubscribe: () => void = () => undefined;
   #stopped = false;
 
   constructor(components: OrchestratorComponents) {
     this.#components = components;
+    this.#slices = new Slices(components, 'orchestrator');
   }
 
   async start(): Promise<void> {
@@ -69,6 +78,7 @@ export class Orchestrator implements Startable {
   #onCommit(commit: Commit): void {
     if (commit.restored) this.#lookAtAll();
     for (const change of commit.changes) this.#onChange(change);
+    if (this.#dueNodes.size > 0) this.#wakePump();
   }
 
   #onChange(change: StoreChange): void {
@@ -80,7 +90,7 @@ export class Orchestrator implements Startable {
         if (concernsTask(change)) this.#lookAt(change.object.serviceId);
         break;
       case 'node':
-        if (concernsNode(change)) this.#onNode(change.object.id);
+        if (concernsNode(change)) this.#dueNodes.add(change.object.id);
         break;
       default:
     }
@@ -105,28 +115,61 @@ export class Orchestrator implements Startable {
     desk.dirty = true;
     if (desk.busy) return;
     desk.busy = true;
-    const run = this.#reconcile(serviceId, desk).finally(() => this.#running.delete(run));
-    this.#running.add(run);
+    this.#due.add(serviceId);
+    this.#wakePump();
+  }
+
+  #wakePump(): void {
+    if (!this.#pumping && !this.#stopped) this.#track(this.#pump());
+  }
+
+  /** Decides on what is due, at once, but for no longer at a stretch than others can wait. */
+  async #pump(): Promise<void> {
+    this.#pumping = true;
+    this.#slices.begin();
+    while (!this.#stopped && this.#step()) {
+      if (this.#slices.isUsedUp) await this.#slices.next();
+    }
+    this.#pumping = false;
+  }
+
+  /** False when nothing is due. */
+  #step(): boolean {
+    const [nodeId] = this.#dueNodes;
+    if (nodeId !== undefined) {
+      this.#dueNodes.delete(nodeId);
+      this.#onNode(nodeId);
+      return true;
+    }
+    const [serviceId] = this.#due;
+    if (serviceId === undefined) return false;
+    this.#due.delete(serviceId);
+    const desk = this.#desks.get(serviceId);
+    if (desk) this.#track(this.#reconcile(serviceId, desk));
+    return true;
   }
 
   async #reconcile(serviceId: string, desk: Desk): Promise<void> {
-    const { store, logger } = this.#components;
+    const { store, clock, logger } = this.#components;
     try {
-      while (desk.dirty && !this.#stopped) {
-        desk.dirty = false;
-        const plan = store.view((tx) => this.#decide(tx, serviceId, desk));
-        if (plan) await store.batch(plan.actions, applyAction);
-        this.#wakeAt(serviceId, desk, plan?.wakeAt ?? Infinity);
-        if (!plan) this.#desks.delete(serviceId);
-      }
+      desk.dirty = false;
+      const plan = store.view((tx) => this.#decide(tx, serviceId, desk));
+      if (plan && plan.actions.length > 0) await store.batch(plan.actions, applyAction);
+      this.#wakeAt(serviceId, desk, plan?.wakeAt ?? Infinity);
+      if (!plan && !desk.dirty) this.#desks.delete(serviceId);
     } catch (error) {
       if (this.#stopped) return;
       logger.warn({ serviceId, err: errorMessage(error) }, 'service not reconciled, trying again');
-      this.#wakeAt(serviceId, desk, this.#components.clock.now() + RETRY_MS);
-    } finally {
-      desk.busy = false;
-      if (desk.dirty) this.#wakeAt(serviceId, desk, this.#components.clock.now());
+      this.#wakeAt(serviceId, desk, clock.now() + RETRY_MS);
     }
+    desk.busy = false;
+    if (desk.dirty) this.#lookAt(serviceId);
+  }
+
+  /** `stop` waits for what runs. */
+  #track(work: Promise<void>): void {
+    const run = work.finally(() => this.#running.delete(run));
+    this.#running.add(run);
   }
 
   /** Undefined when nothing is left of the service. */

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
+import { type Pacing, Slices } from '../../common/slices.ts';
 import type { Startable } from '../../common/startable.ts';
 import type { Task } from '../../proto/gen/swarm/objects.ts';
 import { TaskState } from '../../proto/gen/swarm/types.ts';
@@ -8,7 +9,7 @@ import type { Commit, ReadTx, Store } from '../store/types.ts';
 import { hasEnded, isRunnable, slotKey, stateOf } from './facts.ts';
 import { reapSlot } from './reap.ts';
 
-export interface TaskReaperComponents {
+export interface TaskReaperComponents extends Pacing {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -84,8 +85,8 @@ export class TaskReaper implements Startable {
     const { store, logger } = this.#components;
     const serviceIds = [...this.#dirty];
     this.#dirty.clear();
-    const doomed = store.view((tx) => serviceIds.flatMap((id) => reapService(tx, id)));
     try {
+      const doomed = await this.#select(serviceIds);
       await store.batch(doomed, (tx, { id, desiredState }) => {
         const task = tx.get('task', id);
         // Desired states never go back, so what was decided still holds unless the task changed hands.
@@ -97,6 +98,17 @@ export class TaskReaper implements Startable {
       for (const id of serviceIds) this.#dirty.add(id);
       this.#later(RETRY_MS);
     }
+  }
+
+  async #select(serviceIds: readonly string[]): Promise<Task[]> {
+    const slices = new Slices(this.#components, 'task reaper');
+    const doomed: Task[] = [];
+    for (const id of serviceIds) {
+      for (const task of this.#components.store.view((tx) => reapService(tx, id)))
+        doomed.push(task);
+      if (slices.isUsedUp) await slices.next();
+    }
+    return doomed;
   }
 }
 

@@ -1,7 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Clock, sleep, systemClock } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
 import { type Logger, silentLogger } from '../../common/logger.ts';
+import { type Pacing, Slices } from '../../common/slices.ts';
 import type { Startable } from '../../common/startable.ts';
 import { Trigger } from '../../common/trigger.ts';
 import type { NodeRejection, Task } from '../../proto/gen/swarm/objects.ts';
@@ -19,8 +19,6 @@ const OBSOLETE = 'task was shut down before it was scheduled';
 
 /** The first change is acted on at once; those that follow within this time wait for each other. */
 const DEBOUNCE_MS = 10;
-/** Milliseconds of deciding before the decisions are written and others get a turn. */
-const SLICE_MS = 5;
 /** Tasks of one group that are placed in one go. */
 const SLICE_TASKS = 500;
 /** Rejections that are kept on a task; on a large cluster, `explainTask` has them all. */
@@ -28,9 +26,8 @@ const MAX_REJECTIONS = 20;
 /** Before everything is looked at again, after a write failed. */
 const RETRY_MS = 1000;
 
-export interface SchedulerComponents {
+export interface SchedulerComponents extends Pacing {
   readonly store: Store;
-  readonly clock?: Clock;
   readonly logger?: Logger;
 }
 
@@ -42,6 +39,7 @@ export class Scheduler implements Startable {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #pacing: Pacing;
   readonly #state = new ClusterState();
   readonly #trigger = new Trigger();
   readonly #abort = new AbortController();
@@ -53,6 +51,7 @@ export class Scheduler implements Startable {
     this.#store = components.store;
     this.#clock = components.clock ?? systemClock;
     this.#logger = components.logger ?? silentLogger;
+    this.#pacing = components;
   }
 
   async start(): Promise<void> {
@@ -93,16 +92,14 @@ export class Scheduler implements Startable {
 
   async #load(): Promise<void> {
     this.#mustLoad = false;
-    let until = this.#clock.monotonic() + SLICE_MS;
+    const slices = new Slices(this.#pacing, 'scheduler: load');
     for (const _ of this.#state.load((read) => this.#store.view(read))) {
-      if (this.#clock.monotonic() < until) continue;
-      await nextTurn();
-      until = this.#clock.monotonic() + SLICE_MS;
+      if (slices.isUsedUp) await slices.next();
     }
   }
 
   async #tick(): Promise<void> {
-    const round = new Round(this.#clock);
+    const round = new Round(this.#pacing);
     const context = filterContext((read) => this.#store.view(read));
     await this.#store.batch(this.#state.takeObsolete(), (tx, id) => this.#retire(tx, id));
     const groups = this.#state.takeGroups();
@@ -158,8 +155,7 @@ export class Scheduler implements Startable {
       if (refusal) this.#state.refused(task.id, refusal.current, refusal.tryAtOnce);
       else this.#state.committed(task.id);
     }
-    await nextTurn();
-    round.begin();
+    await round.next();
   }
 
   #assign(tx: WriteTx, { task, info, genericResources }: Assignment): Refusal | undefined {
@@ -212,20 +208,18 @@ interface Refusal {
 class Round {
   readonly assignments: Assignment[] = [];
   readonly explanations: [taskId: string, Explanation][] = [];
-  readonly #clock: Clock;
-  #until: number;
+  readonly #slices: Slices;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#until = clock.monotonic() + SLICE_MS;
+  constructor(pacing: Pacing) {
+    this.#slices = new Slices(pacing, 'scheduler: decide');
   }
 
   get isFull(): boolean {
-    return this.#clock.monotonic() >= this.#until || this.assignments.length >= SLICE_TASKS;
+    return this.#slices.isUsedUp || this.assignments.length >= SLICE_TASKS;
   }
 
-  begin(): void {
-    this.#until = this.#clock.monotonic() + SLICE_MS;
+  next(): Promise<void> {
+    return this.#slices.next();
   }
 
   /** Tasks that say the same already are left alone. */

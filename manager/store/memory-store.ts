@@ -1,14 +1,15 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
 import { type Logger, silentLogger } from '../../common/logger.ts';
+import type { Pacing } from '../../common/slices.ts';
+import { nextTurn, type YieldTurn } from '../../common/turns.ts';
 import type { Proposer, StateMachine } from '../consensus/types.ts';
 import { AppliedIndex } from './applied-index.ts';
 import { type Action, decodeTransaction } from './codec.ts';
 import { tooLarge } from './errors.ts';
 import type { AnyObject } from './kinds.ts';
 import { Overlay } from './overlay.ts';
-import { type Pacing, readSnapshot, writeSnapshot } from './snapshot.ts';
+import { readSnapshot, writeSnapshot } from './snapshot.ts';
 import { newTables, type Table, type Tables } from './table.ts';
 import { Transaction } from './transaction.ts';
 import type { Commit, Kind, ReadTx, Store, StoreChange, WriteTx } from './types.ts';
@@ -25,15 +26,9 @@ const BATCH_MS = 5;
 /** Transactions of one batch that may be in flight. */
 const BATCH_IN_FLIGHT = 64;
 
-export interface MemoryStoreComponents {
+export interface MemoryStoreComponents extends Pacing {
   readonly proposer: Proposer;
-  readonly clock?: Clock;
   readonly logger?: Logger;
-}
-
-export interface MemoryStoreInit {
-  /** Lets the event loop take a turn in the middle of long work; `setImmediate` by default. */
-  readonly yieldTurn?: () => Promise<void>;
 }
 
 /** A transaction on its way through the log. */
@@ -55,7 +50,7 @@ export class MemoryStore implements Store, StateMachine {
   readonly #proposer: Proposer;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #pacing: Pacing;
+  readonly #pacing: { readonly clock: Clock; readonly yieldTurn: YieldTurn };
   readonly #overlay = new Overlay();
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Set<(commit: Commit) => void>();
@@ -67,14 +62,11 @@ export class MemoryStore implements Store, StateMachine {
   #committed: ReadTx = new CommittedView(this.#tables);
   #proposed: ReadTx = new ProposedView(this.#tables, this.#overlay);
 
-  constructor(components: MemoryStoreComponents, init: MemoryStoreInit = {}) {
+  constructor(components: MemoryStoreComponents) {
     this.#proposer = components.proposer;
     this.#clock = components.clock ?? systemClock;
     this.#logger = components.logger ?? silentLogger;
-    this.#pacing = {
-      monotonic: () => this.#clock.monotonic(),
-      yieldTurn: init.yieldTurn ?? (() => nextTurn()),
-    };
+    this.#pacing = { clock: this.#clock, yieldTurn: components.yieldTurn ?? nextTurn };
   }
 
   get appliedIndex(): number {
@@ -105,7 +97,7 @@ export class MemoryStore implements Store, StateMachine {
     for (let item = queue.next(); !item.done; ) {
       item = this.#proposeSome(queue, item, write, inFlight);
       if (inFlight.length >= BATCH_IN_FLIGHT) await inFlight.shift();
-      if (!item.done) await this.#pacing.yieldTurn();
+      if (!item.done) await this.#pacing.yieldTurn('store: batch');
     }
     await Promise.all(inFlight);
   }

@@ -1,4 +1,5 @@
 import protobuf from 'protobufjs/minimal.js';
+import { type Pacing, Slices } from '../../common/slices.ts';
 import { type StoreObject, StoreSnapshotChunk } from '../../proto/gen/swarm/store.ts';
 import { type AnyObject, kinds, unwrap, wrap } from './kinds.ts';
 import { newTables, type Tables, tableOf } from './table.ts';
@@ -6,16 +7,6 @@ import type { Kind, ObjectTypes } from './types.ts';
 
 /** Objects in one chunk; at 2 KiB an object this is 128 KiB. */
 const CHUNK_OBJECTS = 64;
-/** Milliseconds of work before the event loop gets a turn. */
-const SLICE_MS = 5;
-
-/** What long work asks of its surroundings. */
-export interface Pacing {
-  /** Milliseconds, never going back. */
-  readonly monotonic: () => number;
-  /** Resolves after the event loop had a turn. */
-  readonly yieldTurn: () => Promise<void>;
-}
 
 /**
  * The objects of `tables` as of this call: since objects are immutable, a copy of the references
@@ -32,10 +23,10 @@ export async function readSnapshot(
   pacing: Pacing,
 ): Promise<Tables> {
   const tables = newTables();
-  const turn = slices(pacing);
+  const slices = new Slices(pacing, 'store: decode a snapshot');
   for await (const chunk of delimited(pieces)) {
     for (const object of StoreSnapshotChunk.decode(chunk).objects) insert(tables, object);
-    await turn();
+    if (slices.isUsedUp) await slices.next();
   }
   return tables;
 }
@@ -44,13 +35,13 @@ async function* encodeChunks(
   captured: readonly (readonly [Kind, readonly AnyObject[]])[],
   pacing: Pacing,
 ): AsyncGenerator<Uint8Array> {
-  const turn = slices(pacing);
+  const slices = new Slices(pacing, 'store: encode a snapshot');
   for (const [kind, objects] of captured) {
     for (let at = 0; at < objects.length; at += CHUNK_OBJECTS) {
       const wrapped = objects.slice(at, at + CHUNK_OBJECTS).map((object) => wrap(kind, object));
       const chunk = StoreSnapshotChunk.encode({ objects: wrapped }).finish();
       yield protobuf.Writer.create().bytes(chunk).finish();
-      await turn();
+      if (slices.isUsedUp) await slices.next();
     }
   }
 }
@@ -60,16 +51,6 @@ function insert(tables: Tables, object: StoreObject): void {
   if (!known) return;
   const [kind, value] = known;
   tableOf(tables, kind).set(value as ObjectTypes[typeof kind]);
-}
-
-/** A function to call after each piece of work: it yields whenever a slice is used up. */
-function slices(pacing: Pacing): () => Promise<void> {
-  let until = pacing.monotonic() + SLICE_MS;
-  return async () => {
-    if (pacing.monotonic() < until) return;
-    await pacing.yieldTurn();
-    until = pacing.monotonic() + SLICE_MS;
-  };
 }
 
 /** The length-delimited messages in a stream of bytes. */
