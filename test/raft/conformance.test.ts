@@ -1,7 +1,9 @@
 /** The data-driven files of this repository, structurally and with log lines. */
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parseDataFile, parseDirective, rewriteDataFile } from './conformance/data-file.ts';
@@ -84,6 +86,94 @@ test('a wrong transcript fails: in what nodes do, or only in what they log', () 
   assert.equal(run([...lines, '1: StateLeader'].join('\n')).failures.length, 1);
   const unknown = runDataFile('add-nodes 1\n----\nok\n\nfly 1\n----\nok\n');
   assert.equal(unknown.failures.length, 1);
+});
+
+/** What the last command of a file prints. */
+function lastOutput(...lines: readonly string[]): string {
+  const text = lines.map((line) => `${line}\n----\nok\n`).join('\n');
+  return runDataFile(text).outputs.at(-1)!;
+}
+
+test('a line of white space is blank, and lines may end in \\r\\n', () => {
+  const [first, second] = parseDataFile(
+    '# x\r\none\r\n----\r\nok\r\n \t\r\n  # y\r\ntwo\r\n----\r\nok',
+  );
+  assert.deepEqual([first?.name, first?.expected], ['one', 'ok\n']);
+  assert.deepEqual([second?.name, second?.expected], ['two', 'ok\n']);
+});
+
+test('messages are delivered and dropped in the order in which their recipients are named', () => {
+  const setUp = ['log-level none', 'add-nodes 3 voters=(1,2,3) index=10', 'campaign 1'];
+  const rest = ['process-ready 1', 'log-level warn'];
+  const ids = (output: string) =>
+    output.split('\n').flatMap((line) => /^(dropped: )?1->(\d)/.exec(line)?.slice(1, 3) ?? []);
+  assert.deepEqual(ids(lastOutput(...setUp, ...rest, 'deliver-msgs drop=(3) 2')), [
+    'dropped: ',
+    '3',
+    undefined,
+    '2',
+  ]);
+  assert.deepEqual(ids(lastOutput(...setUp, ...rest, 'deliver-msgs 2 drop=3')), [
+    undefined,
+    '2',
+    'dropped: ',
+    '3',
+  ]);
+  const ofType = (type: string) => lastOutput(...setUp, ...rest, `deliver-msgs 2 type=${type}`);
+  assert.match(ofType('MsgVote'), /^1->2 MsgVote/);
+  assert.equal(ofType('MsgApp'), 'no messages\n');
+  assert.match(ofType('MsgNo'), /unknown message type MsgNo/);
+  assert.match(lastOutput(...setUp, 'deliver-msgs 2 drop=(2)'), /both delivered and dropped/);
+});
+
+test('options and values that do not exist are named, however quiet the log is', () => {
+  const cases: readonly (readonly [string, RegExp])[] = [
+    ['add-nodes 1 vters=(1) index=3', /unknown argument vters=/],
+    ['add-nodes 1 prevote=maybe', /prevote=maybe: wanted true or false/],
+    ['add-nodes 1 read-only=fast', /invalid read-only option "fast"/],
+    ['add-nodes 1 voters=(1) index=1', /index must be specified as > 1/],
+    ['fly 1', /unknown command "fly"/],
+    ['campaign 7', /there is no node 7/],
+    ['log-level loud', /log level "loud"/],
+  ];
+  for (const [line, message] of cases) {
+    assert.match(lastOutput(line), message);
+    assert.match(lastOutput('log-level none', line), message);
+  }
+  assert.equal(lastOutput('log-level none', 'add-nodes 2 prevote=t checkquorum=1'), 'ok\n');
+  assert.equal(lastOutput('_breakpoint'), 'ok\n');
+});
+
+test('an error of a node is part of the output, also at level none', () => {
+  const alone = ['log-level none', 'add-nodes 1 voters=(1) index=3'];
+  assert.equal(lastOutput(...alone, 'propose 1 x'), 'raft proposal dropped\n');
+});
+
+test('the command takes several folders, counts files, and fails if one of them does', () => {
+  const folders = [1, 2].map(() => mkdtempSync(join(tmpdir(), 'raft-data-')));
+  try {
+    writeFileSync(join(folders[0]!, 'good.txt'), 'committed\n----\n<empty majority quorum>∞\n');
+    writeFileSync(
+      join(folders[1]!, 'good.txt'),
+      'simple\nv1 r0\n----\nvoters=(1)\n1: StateProbe match=0 next=1\n',
+    );
+    const run = (...args: readonly string[]) => {
+      const main = 'test/raft/conformance/main.ts';
+      const node = spawnSync(process.execPath, ['--import', 'tsx', main, ...args]);
+      return { code: node.status, out: `${node.stdout}${node.stderr}` };
+    };
+    const good = run(...folders);
+    assert.deepEqual([good.code, good.out.split('\n').at(-2)], [0, '2 passed, 0 failed']);
+    writeFileSync(join(folders[1]!, 'bad.txt'), 'committed\n----\nsomething else\n');
+    const bad = run(...folders);
+    assert.equal(bad.code, 1);
+    assert.match(bad.out, /bad\.txt, line 1: committed\n- something else\n\+ <empty/);
+    assert.match(bad.out, /2 passed, 1 failed\n$/);
+    const missing = run('/no/such/folder');
+    assert.deepEqual([missing.code, missing.out], [1, 'no such file or folder: /no/such/folder\n']);
+  } finally {
+    for (const folder of folders) rmSync(folder, { recursive: true });
+  }
 });
 
 test('diffs show what is missing and what is new', () => {

@@ -2,6 +2,13 @@
 
 import type { Argument } from './data-file.ts';
 
+/** Throws if there is an argument with a value that the command does not know: a misspelt one. */
+export function checkKeys(args: readonly Argument[], known: readonly string[]): void {
+  const unknown = args.find(({ key, values }) => values.length > 0 && !known.includes(key));
+  if (unknown === undefined) return;
+  throw new Error(`unknown argument ${unknown.key}=: wanted one of ${known.join(', ')}`);
+}
+
 export function positionals(args: readonly Argument[]): string[] {
   return args.filter(({ values }) => values.length === 0).map(({ key }) => key);
 }
@@ -16,10 +23,15 @@ export function singleValueOf(args: readonly Argument[], key: string): string | 
   return valuesOf(args, key)?.at(-1);
 }
 
+/** The spellings that Go's `strconv.ParseBool` takes, as the files were written for it. */
+const TRUE = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
+const FALSE = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
+
 export function flagOf(args: readonly Argument[], key: string): boolean | undefined {
   const value = singleValueOf(args, key);
   if (value === undefined) return undefined;
-  if (value === 'true' || value === 'false') return value === 'true';
+  if (TRUE.has(value)) return true;
+  if (FALSE.has(value)) return false;
   throw new Error(`${key}=${value}: wanted true or false`);
 }
 

@@ -9,7 +9,7 @@ import { RaftError } from '../../../manager/raft/errors.ts';
 import { describeConfig } from '../../../manager/raft/tracker/config.ts';
 import { describeProgressMap, ProgressTracker } from '../../../manager/raft/tracker/tracker.ts';
 import type { ConfChangeSingle } from '../../../manager/raft/types.ts';
-import { flagOf } from './arguments.ts';
+import { checkKeys, flagOf } from './arguments.ts';
 import type { Command } from './data-file.ts';
 
 export class ConfChangeState {
@@ -19,6 +19,7 @@ export class ConfChangeState {
 
 export function runConfChangeCommand(state: ConfChangeState, command: Command): string {
   const { tracker } = state;
+  checkKeys(command.args, ['autoleave']);
   try {
     const changer = new Changer(tracker, state.lastIndex);
     const { config, progress } = change(changer, command, parseConfChanges(command.input));
@@ -42,6 +43,6 @@ function change(changer: Changer, command: Command, changes: readonly ConfChange
       if (changes.length > 0) throw new RaftError('this command takes no input');
       return changer.leaveJoint();
     default:
-      throw new RaftError('unknown command');
+      throw new RaftError(`unknown command "${command.name}"`);
   }
 }

@@ -8,7 +8,8 @@
  *     expected output, up to a blank line
  *
  * A directive line that ends in a backslash goes on in the next. Output that contains blank lines stands
- * between two pairs of `----` lines.
+ * between two pairs of `----` lines. A blank line may contain white space. Lists are separated by commas,
+ * white space, or both.
  */
 
 export interface Argument {
@@ -32,7 +33,7 @@ const SEPARATOR = '----';
 
 /** Throws with the line number if the file is not of this grammar. */
 export function parseDataFile(text: string): Command[] {
-  const lines = text.split('\n');
+  const lines = linesOf(text);
   const commands: Command[] = [];
   for (let at = 0; at < lines.length; ) {
     if (isSkipped(lines[at]!)) {
@@ -46,8 +47,17 @@ export function parseDataFile(text: string): Command[] {
   return commands;
 }
 
+/** A file may have come over a system that ends its lines in `\r\n`. */
+function linesOf(text: string): string[] {
+  return text.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
+}
+
+function isBlank(line: string): boolean {
+  return line.trim() === '';
+}
+
 function isSkipped(line: string): boolean {
-  return line.trim() === '' || line.startsWith('#');
+  return isBlank(line) || line.trimStart().startsWith('#');
 }
 
 function parseCommand(lines: readonly string[], start: number): Command {
@@ -63,13 +73,14 @@ function parseCommand(lines: readonly string[], start: number): Command {
   at++;
   const { expected, end } = parseOutput(lines, at);
   const { name, args } = parseDirective(directive);
-  return { name, args, input: input.join('\n'), expected, line: start + 1, output: [at, end] };
+  const text = input.join('\n').trim();
+  return { name, args, input: text, expected, line: start + 1, output: [at, end] };
 }
 
 function parseOutput(lines: readonly string[], start: number): { expected: string; end: number } {
   const hasBlanks = lines[start] === SEPARATOR;
   const isEnd = (at: number) =>
-    hasBlanks ? lines[at] === SEPARATOR && lines[at + 1] === SEPARATOR : lines[at] === '';
+    hasBlanks ? lines[at] === SEPARATOR && lines[at + 1] === SEPARATOR : isBlank(lines[at]!);
   let end = hasBlanks ? start + 1 : start;
   const from = end;
   while (end < lines.length && !isEnd(end)) end++;
@@ -105,7 +116,7 @@ export function rewriteDataFile(
   commands: readonly Command[],
   outputs: readonly string[],
 ): string {
-  const lines = text.split('\n');
+  const lines = linesOf(text);
   const parts: string[] = [];
   let at = 0;
   commands.forEach(({ output: [from, to] }, i) => {

@@ -3,9 +3,10 @@
  *
  *     main.ts [--rewrite] [--strict] [DIR...]
  *
- * Prints the failing files with the difference, and at the end `N passed, M failed`, counting files.
- * `--strict` prints differences of log lines too; they are never failures. `--rewrite` makes the output
- * of today the expected one.
+ * Prints the failing files with the difference, and at the end `N passed, M failed`, counting files; the
+ * exit code is 1 if one failed, or there were none. `--strict` prints differences of log lines too; they
+ * are never failures. `--rewrite` makes the output of today the expected one. Without folders it runs the
+ * files of etcd-io/raft if they are here, else those of this repository.
  */
 
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -15,14 +16,22 @@ import { type FileResult, runDataFile } from './run-file.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const REFERENCE = resolve(ROOT, '../shared/data/etcd-raft');
+const OPTIONS = ['--rewrite', '--strict'];
 const OWN = resolve(ROOT, 'manager/raft/testdata');
 
 main(process.argv.slice(2));
 
 function main(argv: readonly string[]): void {
   const options = new Set(argv.filter((arg) => arg.startsWith('--')));
-  const folders = argv.filter((arg) => !arg.startsWith('--'));
-  const files = (folders.length > 0 ? folders : defaultFolders()).flatMap(dataFilesBelow);
+  const given = argv.filter((arg) => !arg.startsWith('--'));
+  const problem = problemWith(options, given);
+  if (problem !== undefined) {
+    console.error(problem);
+    process.exitCode = 1;
+    return;
+  }
+  const folders = given.length > 0 ? given : defaultFolders();
+  const files = [...new Set(folders.flatMap(dataFilesBelow))];
   let failed = 0;
   let exact = 0;
   for (const file of files) {
@@ -36,6 +45,13 @@ function main(argv: readonly string[]): void {
   if (failed > 0 || files.length === 0) process.exitCode = 1;
 }
 
+function problemWith(options: ReadonlySet<string>, given: readonly string[]): string | undefined {
+  const unknown = [...options].find((option) => !OPTIONS.includes(option));
+  if (unknown !== undefined) return `unknown option ${unknown}: wanted ${OPTIONS.join(' or ')}`;
+  const missing = given.find((path) => !existsSync(path));
+  return missing === undefined ? undefined : `no such file or folder: ${missing}`;
+}
+
 function defaultFolders(): string[] {
   if (existsSync(REFERENCE)) return [REFERENCE];
   console.log(`no ${relative(ROOT, REFERENCE)} here: running the files of this repository only`);
@@ -43,7 +59,6 @@ function defaultFolders(): string[] {
 }
 
 function dataFilesBelow(path: string): string[] {
-  if (!existsSync(path)) throw new Error(`no such file or folder: ${path}`);
   if (statSync(path).isFile()) return [path];
   return readdirSync(path, { withFileTypes: true })
     .sort((a, b) => a.name.localeCompare(b.name))

@@ -14,10 +14,11 @@ import {
 } from '../../../manager/raft/quorum/describe.ts';
 import * as joint from '../../../manager/raft/quorum/joint.ts';
 import * as majority from '../../../manager/raft/quorum/majority.ts';
-import { parseNumber, valuesOf } from './arguments.ts';
+import { checkKeys, parseNumber, valuesOf } from './arguments.ts';
 import type { Command } from './data-file.ts';
 
 export function runQuorumCommand(command: Command): string {
+  checkKeys(command.args, ['cfg', 'cfgj', 'idx', 'votes']);
   const listed = [idsOf(command, 'cfg'), idsOf(command, 'cfgj')];
   const ids = [...new Set(listed.flat())];
   const [incoming = [], outgoing = []] = listed.map((each) => [...each].sort((a, b) => a - b));
@@ -31,13 +32,13 @@ export function runQuorumCommand(command: Command): string {
         : describeCommitted(incoming, acked) + printIndex(majority.committedIndex(incoming, acked));
     }
     case 'vote': {
-      const voteOf = lookup(ids, valuesOf(command.args, 'votes') ?? [], (text) => text === 'y');
+      const voteOf = lookup(ids, valuesOf(command.args, 'votes') ?? [], parseVote);
       return isJoint
         ? joint.voteResult({ incoming, outgoing }, voteOf)
         : majority.voteResult(incoming, voteOf);
     }
     default:
-      return 'unknown command';
+      return `unknown command "${command.name}"`;
   }
 }
 
@@ -45,6 +46,11 @@ function idsOf(command: Command, key: string): number[] {
   const values = valuesOf(command.args, key) ?? [];
   if (values.length === 1 && values[0] === 'zero') return [];
   return values.map(parseNumber);
+}
+
+function parseVote(text: string): boolean {
+  if (text !== 'y' && text !== 'n') throw new Error(`vote "${text}": wanted y, n or _`);
+  return text === 'y';
 }
 
 function lookup<T>(

@@ -9,18 +9,43 @@ import {
   type ReadOnlyOption,
   type Snapshot,
 } from '../../../../manager/raft/index.ts';
-import { flagOf, numberOf, numbers, parseNumber, singleValueOf, valuesOf } from '../arguments.ts';
+import {
+  checkKeys,
+  flagOf,
+  numberOf,
+  numbers,
+  parseNumber,
+  singleValueOf,
+  valuesOf,
+} from '../arguments.ts';
 import type { Argument } from '../data-file.ts';
 import { bytesOf } from './bytes.ts';
 import type { InteractionEnvironment } from './environment.ts';
 
+const OPTIONS = [
+  'voters',
+  'learners',
+  'index',
+  'content',
+  'inflight',
+  'async-storage-writes',
+  'prevote',
+  'checkquorum',
+  'max-committed-size-per-ready',
+  'disable-conf-change-validation',
+  'read-only',
+  'step-down-on-removal',
+];
+
 export function addNodes(env: InteractionEnvironment, args: readonly Argument[]): void {
+  checkKeys(args, OPTIONS);
   const [count] = numbers(args);
+  if (count === undefined) throw new Error('add-nodes: wanted a number of nodes');
   const initial = initialSnapshot(args);
   if (initial.metadata.term > 0 && initial.metadata.index <= 1) {
     throw new Error('index must be specified as > 1 due to bootstrap');
   }
-  for (let i = 0; i < count!; i++) env.add(configOf(args), initial);
+  for (let i = 0; i < count; i++) env.add(configOf(args), initial);
 }
 
 function initialSnapshot(args: readonly Argument[]): Snapshot {

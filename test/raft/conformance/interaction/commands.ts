@@ -2,7 +2,7 @@
 
 import { describeMessage, MessageType, message } from '../../../../manager/raft/index.ts';
 import { flagOf, numberOf, numbers, parseNumber, positionals } from '../arguments.ts';
-import { type Argument, type Command, parseDirective } from '../data-file.ts';
+import type { Argument, Command } from '../data-file.ts';
 import { addNodes } from './add-nodes.ts';
 import { bytesOf } from './bytes.ts';
 import { deliverMessages } from './deliver.ts';
@@ -27,21 +27,17 @@ export function runInteractionCommand(env: InteractionEnvironment, command: Comm
 }
 
 function run(env: InteractionEnvironment, { name, args, input }: Command): void {
-  if (name === 'propose-conf-change') {
-    proposeConfChange(env, args, input);
-    return;
-  }
-  execute(env, name, args);
-  // Other commands may have further commands as their input.
-  for (const line of input.split('\n').filter((each) => each.trim() !== '')) {
-    const next = parseDirective(line);
-    execute(env, next.name, next.args);
-  }
+  const handler = HANDLERS[name];
+  if (handler === undefined) throw new Error(`unknown command "${name}"`);
+  handler(env, args, input);
 }
 
-type Handler = (env: InteractionEnvironment, args: readonly Argument[]) => void;
+/** `input` are the lines between the directive and the output. Only one of the commands has any. */
+type Handler = (env: InteractionEnvironment, args: readonly Argument[], input: string) => void;
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
+  // A place to stop at with a debugger.
+  _breakpoint: () => {},
   'add-nodes': addNodes,
   campaign: onNode(({ raw }) => raw.campaign()),
   compact,
@@ -52,6 +48,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'process-apply-thread': onNodes('processing apply thread', processApplyThread),
   'process-ready': onNodes('handling Ready', processReady),
   propose,
+  'propose-conf-change': proposeConfChange,
   'raft-log': onNode((node, env) => printRaftLog(env, node)),
   'raft-state': printRaftState,
   'read-index': readIndex,
@@ -76,12 +73,6 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'transfer-leadership': (env, args) =>
     env.node(numberOf(args, 'from')!).raw.transferLeader(numberOf(args, 'to')!),
 };
-
-function execute(env: InteractionEnvironment, name: string, args: readonly Argument[]): void {
-  const handler = HANDLERS[name];
-  if (handler === undefined) throw new Error('unknown command');
-  handler(env, args);
-}
 
 function onNode(act: (node: EnvironmentNode, env: InteractionEnvironment) => void): Handler {
   return (env, args) => act(env.node(numbers(args)[0]!), env);

@@ -9,7 +9,7 @@ import {
   RaftError,
   MessageType as Types,
 } from '../../../../manager/raft/index.ts';
-import { numbers, parseNumber, singleValueOf, valuesOf } from '../arguments.ts';
+import { checkKeys, parseNumber, singleValueOf } from '../arguments.ts';
 import type { Argument } from '../data-file.ts';
 import type { InteractionEnvironment } from './environment.ts';
 
@@ -20,16 +20,30 @@ export interface Recipient {
 
 /** `deliver-msgs IDS [drop=(IDS)] [type=MsgApp]` */
 export function deliverMessages(env: InteractionEnvironment, args: readonly Argument[]): void {
-  const recipients: Recipient[] = [
-    ...numbers(args).map((id) => ({ id, drop: false })),
-    ...(valuesOf(args, 'drop') ?? []).map((id) => ({ id: parseNumber(id), drop: true })),
-  ];
+  checkKeys(args, ['drop', 'type']);
+  const recipients = recipientsOf(args);
   const name = singleValueOf(args, 'type');
   const type = Object.values(Types).find((each) => messageTypeName(each) === name);
   if (name !== undefined && type === undefined) throw new Error(`unknown message type ${name}`);
   let count = 0;
   for (const recipient of recipients) count += deliver(env, recipient, type);
   if (count === 0) env.output.write('no messages\n');
+}
+
+/** In the order in which they are named. */
+function recipientsOf(args: readonly Argument[]): Recipient[] {
+  const recipients: Recipient[] = [];
+  for (const { key, values } of args) {
+    if (values.length === 0) recipients.push({ id: parseNumber(key), drop: false });
+    if (key !== 'drop') continue;
+    for (const id of values.map(parseNumber)) {
+      if (recipients.some((each) => each.id === id)) {
+        throw new Error(`messages to ${id} can't be both delivered and dropped`);
+      }
+      recipients.push({ id, drop: true });
+    }
+  }
+  return recipients;
 }
 
 /** Delivers what has been sent to the recipient until now; returns how much that was. */

@@ -6,7 +6,7 @@ import {
   type ConfChangeV2,
   parseConfChanges,
 } from '../../../../manager/raft/index.ts';
-import { flagOf, parseNumber, positionals, singleValueOf } from '../arguments.ts';
+import { checkKeys, flagOf, parseNumber, positionals, singleValueOf } from '../arguments.ts';
 import type { Argument } from '../data-file.ts';
 import { bytesOf } from './bytes.ts';
 import type { InteractionEnvironment } from './environment.ts';
@@ -23,6 +23,7 @@ export function proposeConfChange(
   args: readonly Argument[],
   input: string,
 ): void {
+  checkKeys(args, ['v1', 'transition']);
   const [id] = positionals(args);
   env.node(parseNumber(id)).raw.proposeConfChange(changeOf(args, input));
 }

@@ -1,12 +1,13 @@
 /** `stabilize [IDS] [log-level=LEVEL]`: everybody does what there is to do, until there is nothing. */
 
-import { numbers, singleValueOf } from '../arguments.ts';
+import { checkKeys, numbers, singleValueOf } from '../arguments.ts';
 import type { Argument } from '../data-file.ts';
 import { deliver, hasMessagesFor } from './deliver.ts';
 import type { EnvironmentNode, InteractionEnvironment } from './environment.ts';
 import { processAppendThread, processApplyThread, processReady } from './process.ts';
 
 export function stabilize(env: InteractionEnvironment, args: readonly Argument[]): void {
+  checkKeys(args, ['log-level']);
   const ids = numbers(args);
   const nodes = ids.length === 0 ? env.nodes : ids.map((id) => env.node(id));
   const level = singleValueOf(args, 'log-level');
