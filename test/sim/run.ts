@@ -1,6 +1,6 @@
 import { randomInt } from '../../common/random.ts';
 import { missingFrom } from './checks/convergence.ts';
-import { Faults } from './cluster/faults.ts';
+import { type FaultChoice, Faults } from './cluster/faults.ts';
 import { RegisterClients } from './cluster/register-clients.ts';
 import { ServiceClients } from './cluster/service-clients.ts';
 import { SimCluster } from './cluster/sim-cluster.ts';
@@ -9,6 +9,8 @@ import { Violation, World } from './world/world.ts';
 
 export interface RunInit {
   readonly seed: number;
+  /** `drawn` by default. */
+  readonly faults?: FaultChoice;
   /** Gets each line of the trace. */
   readonly print?: (line: string) => void;
 }
@@ -36,8 +38,10 @@ export async function runSimulation(init: RunInit): Promise<RunResult> {
   const world = new World({ trace }, { seed: init.seed });
   const random = world.random();
   const managers = [3, 3, 5, 1][randomInt(random, 0, 3)]!;
-  const drift = [0, 0.01, 0.2][randomInt(random, 0, 2)]!;
-  const workers = randomInt(random, 0, 3);
+  const choice = init.faults ?? 'drawn';
+  const all = choice === 'all';
+  const drift = [all ? 0.1 : 0, 0.01, 0.2][randomInt(random, 0, 2)]!;
+  const workers = randomInt(random, all ? 1 : 0, 3);
   const cluster = new SimCluster({ world }, { managers, workers, drift });
   const clients = new RegisterClients({
     world,
@@ -45,11 +49,8 @@ export async function runSimulation(init: RunInit): Promise<RunResult> {
     managers: () => cluster.managers,
   });
   const users = new ServiceClients({ world, cluster });
-  const faults = new Faults({ world, cluster });
-  const failure = await story({ world, cluster, clients, users, faults }).then(
-    () => undefined,
-    (error) => world.violation ?? error,
-  );
+  const faults = new Faults({ world, cluster }, { choice });
+  const failure = await outcomeOf(world, story({ world, cluster, clients, users, faults }));
   return {
     seed: init.seed,
     hash: trace.hash,
@@ -60,6 +61,20 @@ export async function runSimulation(init: RunInit): Promise<RunResult> {
     operations: clients.operations + users.operations,
     failure,
   };
+}
+
+/** What the story ends with; a rejection that nobody handles ends it too. */
+async function outcomeOf(world: World, story: Promise<void>): Promise<Error | undefined> {
+  const onRejection = (error: unknown) => world.fail(error);
+  process.on('unhandledRejection', onRejection);
+  try {
+    await story;
+    return undefined;
+  } catch (error) {
+    return world.violation ?? (error as Error);
+  } finally {
+    process.off('unhandledRejection', onRejection);
+  }
 }
 
 interface Cast {

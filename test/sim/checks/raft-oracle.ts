@@ -1,7 +1,12 @@
 import { crc32 } from 'node:zlib';
 import { type Entry, type HardState, type Message, MessageType } from 'raft-ts';
 import { decodePack } from '../../../manager/consensus/entry-pack.ts';
-import { fromJson, HARD_STATE_KEY } from '../../../manager/consensus/log-records.ts';
+import {
+  fromJson,
+  HARD_STATE_KEY,
+  MANIFEST_KEY,
+  PACKS,
+} from '../../../manager/consensus/log-records.ts';
 import { Vault } from '../../../manager/consensus/vault.ts';
 import { KEYS, type ManagerLife, type SimManager } from '../cluster/sim-manager.ts';
 import type { SimDisk } from '../world/sim-disk.ts';
@@ -168,11 +173,10 @@ export class RaftOracle {
   }
 
   #lastIndex(disk: SimDisk): number {
-    const keys = disk.durableKeys();
-    const pack = keys.findLast((key) => key.startsWith('e/'));
-    const manifest = disk.durable('s/current');
+    const pack = disk.lastDurableKey(PACKS);
+    const manifest = disk.durable(MANIFEST_KEY);
     const snapshot = manifest
-      ? this.#opened('s/current', manifest, fromJson<{ index: number }>).index
+      ? this.#opened(MANIFEST_KEY, manifest, fromJson<{ index: number }>).index
       : 0;
     if (!pack) return snapshot;
     const { entries } = this.#opened(pack, disk.durable(pack)!, decodePack);

@@ -1,4 +1,4 @@
-import { errorMessage } from '../../../common/errors.ts';
+import { errorMessage, isSwarmError, SwarmError } from '../../../common/errors.ts';
 import { type Random, randomInt, shuffled } from '../../../common/random.ts';
 import { GOOD_LINK, type LinkQuality } from '../world/network.ts';
 import type { World } from '../world/world.ts';
@@ -10,6 +10,9 @@ import type { SimWorker } from './sim-worker.ts';
 const PAUSE_MS = [100, 4_000] as const;
 const OUTAGE_MS = [50, 8_000] as const;
 const SLOWNESS = [10, 60, 1_000, 5_000];
+/** How often users look after a manager whose disk is damaged. */
+const TEND_MS = 1_000;
+const NO_SPACE = 'no space left on device';
 const MEMBERS_MAX = 5;
 const MEMBERS_MIN = 3;
 
@@ -19,6 +22,13 @@ const QUALITIES: readonly (readonly [name: string, LinkQuality])[] = [
   ['lossy', { delay: [0.2, 5], drop: 0.1, duplicate: 0.02, reorder: 0.05 }],
   ['chaotic', { delay: [0.2, 150], drop: 0.2, duplicate: 0.2, reorder: 0.3 }],
 ];
+
+/** A part of the kinds of faults, drawn for each run, so that rare combinations come up; or all of them. */
+export type FaultChoice = 'drawn' | 'all';
+
+export interface FaultsInit {
+  readonly choice: FaultChoice;
+}
 
 type Host = SimManager | SimWorker;
 type Fault = readonly [weight: number, inflict: () => void];
@@ -31,13 +41,23 @@ export class Faults {
   readonly #faults: readonly Fault[];
   readonly #mending = new Set<() => void>();
   readonly #lost = new Set<Host>();
+  /** A manager with a damaged disk, until it runs all the same or is replaced: one at a time. */
+  #rotten: SimManager | undefined;
   #stopped = false;
 
-  constructor(components: { readonly world: World; readonly cluster: SimCluster }) {
+  constructor(
+    components: { readonly world: World; readonly cluster: SimCluster },
+    { choice }: FaultsInit,
+  ) {
     this.#world = components.world;
     this.#cluster = components.cluster;
     this.#random = this.#world.random();
-    this.#faults = this.#draw([
+    const kinds = this.#kinds();
+    this.#faults = choice === 'all' ? kinds : this.#draw(kinds);
+  }
+
+  #kinds(): readonly Fault[] {
+    return [
       [3, () => this.#crash(false)],
       [3, () => this.#crash(true)],
       [1, () => this.#crashAll()],
@@ -49,6 +69,7 @@ export class Faults {
       [2, () => this.#changeQuality()],
       [2, () => this.#slowDisk()],
       [1, () => this.#failDisk()],
+      [1, () => this.#rot()],
       [2, () => this.#transfer()],
       [1, () => this.#join()],
       [1, () => this.#demote()],
@@ -56,7 +77,7 @@ export class Faults {
       [1, () => this.#stopWorker()],
       [3, () => this.#exitContainer()],
       [1, () => this.#breakRuntime()],
-    ]);
+    ];
   }
 
   start(): void {
@@ -83,7 +104,8 @@ export class Faults {
     const { workers } = this.#cluster;
     if (workers.length > 1 && this.#random.float() < 0.5) this.#lose(this.#pick(workers)!);
     const voters = this.#cluster.managers.filter(({ removed }) => !removed);
-    if (voters.length > 2 && this.#random.float() < 0.3) this.#lose(this.#pick(voters)!);
+    if (voters.length > 2 && !this.#rotten && this.#random.float() < 0.3)
+      this.#lose(this.#pick(voters)!);
   }
 
   #lose(host: Host): void {
@@ -97,7 +119,6 @@ export class Faults {
     this.#startAll();
   }
 
-  /** Each run has its own kinds of faults, so that rare combinations come up. */
   #draw(faults: readonly Fault[]): readonly Fault[] {
     const drawn = faults.filter(() => this.#random.float() < 0.7);
     return drawn.length > 0 ? drawn : faults;
@@ -121,6 +142,7 @@ export class Faults {
 
   #restart(manager: SimManager): void {
     if (manager.removed || manager.running || this.#lost.has(manager)) return;
+    if (isDamage(manager.failure)) return;
     if (!this.#stopped && this.#random.float() < 0.3) this.#slowReads(manager);
     manager.start('restart');
   }
@@ -220,12 +242,54 @@ export class Faults {
   #failDisk(): void {
     const manager = this.#anyRunning();
     if (!manager) return;
-    manager.disk.setFailing(new Error('no space left on device'));
+    manager.disk.setFailing(new Error(NO_SPACE));
     this.#log('full', `disk of ${manager.name}`);
     this.#later(() => {
       manager.disk.setFailing(undefined);
       this.#restart(manager);
     });
+  }
+
+  /** A bit on the disk of a manager changes while it is off. */
+  #rot(): void {
+    const manager = this.#anyRunning();
+    const voters = this.#cluster.leader()?.consensus?.members() ?? [];
+    if (!manager?.life?.ready || this.#rotten || voters.length < MEMBERS_MIN) return;
+    manager.crash(true);
+    this.#rotten = manager;
+    this.#log('rot', `${manager.name} ${manager.disk.flip()}`);
+    this.#later(() => this.#restart(manager));
+    this.#tend(manager);
+  }
+
+  /** It must run as if nothing had happened, or say what is damaged; then users put another in its place. */
+  #tend(manager: SimManager): void {
+    this.#world.schedule(TEND_MS, () => {
+      if (manager.life?.ready || manager.removed) {
+        this.#rotten = undefined;
+        return;
+      }
+      const { failure } = manager;
+      if (failure !== undefined && !(failure instanceof SwarmError) && !isFullDisk(failure)) {
+        this.#world.fail(failure);
+      }
+      if (isDamage(failure)) this.#replace(manager);
+      if (this.#rotten) this.#tend(manager);
+    });
+  }
+
+  #replace(manager: SimManager): void {
+    const members = this.#cluster.leader()?.consensus?.members();
+    if (!members) return;
+    if (members.some(({ nodeId }) => nodeId === manager.name)) {
+      this.#cluster.demote(manager.name).catch(() => undefined);
+      return;
+    }
+    manager.removed = true;
+    manager.wipe();
+    this.#rotten = undefined;
+    this.#log('replace', manager.name);
+    this.#cluster.join().catch((error) => this.#log('join', errorMessage(error)));
   }
 
   #transfer(): void {
@@ -306,6 +370,15 @@ export class Faults {
   #log(kind: string, details: string): void {
     this.#world.log('-', kind, details);
   }
+}
+
+/** It says that it will not run with what is on its disk. */
+function isDamage(failure: unknown): boolean {
+  return isSwarmError(failure, 'SWM_INTERNAL') && failure.message.includes('is damaged');
+}
+
+function isFullDisk(failure: unknown): boolean {
+  return errorMessage(failure).includes(NO_SPACE);
 }
 
 function names(hosts: readonly Host[]): string {

@@ -83,6 +83,8 @@ export class SimManager {
   life: ManagerLife | undefined;
   /** The members say that it is none any more, or it was told to leave. */
   removed = false;
+  /** What the last life ended with, if it ended by itself. */
+  failure: unknown;
 
   constructor(components: SimManagerComponents, init: SimManagerInit) {
     this.#components = components;
@@ -106,6 +108,7 @@ export class SimManager {
     const life = this.#newLife();
     this.life = life;
     this.removed = false;
+    this.failure = undefined;
     grpc.network.setPower(this.name, true);
     this.#log('start', mode);
     const consensus = () => life.consensus;
@@ -123,8 +126,7 @@ export class SimManager {
     observer.started(life);
     this.#run(life, mode).catch((error) => {
       if (life.process.ended) return;
-      this.#log('failed', errorMessage(error));
-      this.#end(life);
+      this.#fail(life, error);
     });
   }
 
@@ -224,8 +226,7 @@ export class SimManager {
       },
       onFailure: (error) => {
         if (process.ended) return;
-        this.#log('failed', error.message);
-        this.#end(life);
+        this.#fail(life, error);
       },
     };
     if (mode === 'bootstrap') return Consensus.open(components, { ...init, bootstrap: true });
@@ -278,6 +279,12 @@ export class SimManager {
     if (claimsForwarding(metadata)) return;
     const role = NodeRole.MANAGER;
     setCaller(metadata, { nodeId: this.name, role, clusterId: CLUSTER_ID, addr: this.name });
+  }
+
+  #fail(life: ManagerLife, error: unknown): void {
+    this.failure = error;
+    this.#log('failed', errorMessage(error));
+    this.#end(life);
   }
 
   #end(life: ManagerLife): void {

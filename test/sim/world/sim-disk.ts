@@ -1,5 +1,6 @@
 import { type Random, randomInt } from '../../../common/random.ts';
 import type { LogDb, LogOp } from '../../../manager/consensus/index.ts';
+import type { KeyRange } from '../../../manager/consensus/log-db.ts';
 import type { SimProcess } from './sim-process.ts';
 
 interface Batch {
@@ -53,6 +54,18 @@ export class SimDisk {
     return lost;
   }
 
+  /** One bit of what is stored changes by itself. Returns the key whose value it was in, if there is any. */
+  flip(): string | undefined {
+    const keys = [...this.#durable.keys()];
+    const key = keys[randomInt(this.#random, 0, keys.length - 1)];
+    if (key === undefined) return undefined;
+    const value = Buffer.from(this.#durable.get(key)!);
+    const bit = randomInt(this.#random, 0, 8 * value.length - 1);
+    value[bit >> 3]! ^= 1 << (bit & 7);
+    this.#durable.set(key, value);
+    return key;
+  }
+
   /** The process ended, the host did not: what it handed to the system is safe. */
   survive(): void {
     for (const batch of this.#volatile) apply(this.#durable, batch.ops);
@@ -64,8 +77,13 @@ export class SimDisk {
     return this.#durable.get(key);
   }
 
-  durableKeys(): readonly string[] {
-    return [...this.#durable.keys()].sort();
+  /** The last of the keys in `range` that a crash at this moment leaves for sure. */
+  lastDurableKey(range: KeyRange): string | undefined {
+    let last: string | undefined;
+    for (const key of this.#durable.keys()) {
+      if (isIn(key, range) && (last === undefined || key > last)) last = key;
+    }
+    return last;
   }
 
   /** The database as `process` sees it. Nothing that it began is finished once the process has ended. */
@@ -134,6 +152,6 @@ function apply(contents: Contents, ops: readonly LogOp[]): void {
   }
 }
 
-function isIn(key: string, range: { gte: string; lt: string } | undefined): boolean {
+function isIn(key: string, range: KeyRange | undefined): boolean {
   return !range || (key >= range.gte && key < range.lt);
 }

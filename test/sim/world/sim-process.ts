@@ -12,8 +12,6 @@ export interface SimProcessInit {
 
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 
-const FOREVER = new Promise<never>(() => undefined);
-
 /**
  * One life of a process. All that reaches it goes through `deliver`: after its end nothing does, and
  * while it is frozen everything waits. What is left of its code then waits for ever.
@@ -64,9 +62,9 @@ export class SimProcess {
 
   /** What code of this process asks of the outside: after its end nothing is done, nor answered. */
   async outside<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#ended) return FOREVER;
+    if (this.#ended) return forever();
     const result = await work();
-    return this.#ended ? FOREVER : result;
+    return this.#ended ? forever() : result;
   }
 
   /** The process gets no time, as if it were swapped out; the world goes on. */
@@ -113,4 +111,9 @@ export class SimProcess {
       },
     };
   }
+}
+
+/** A promise of its own each time: one that all share would keep all that ever waited for it. */
+function forever(): Promise<never> {
+  return new Promise(() => undefined);
 }

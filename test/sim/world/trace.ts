@@ -1,7 +1,11 @@
-const FNV_PRIME = 0x01000193;
+import { createHash } from 'node:crypto';
+
 const TIME_WIDTH = 10;
 const WHO_WIDTH = 5;
 const KIND_WIDTH = 8;
+/** Characters that are hashed at once. */
+const BLOCK = 32 * 1024;
+const HASH_DIGITS = 16;
 
 /**
  * The story of a run, a line per event:
@@ -12,9 +16,8 @@ const KIND_WIDTH = 8;
  */
 export class Trace {
   readonly #print: ((line: string) => void) | undefined;
-  /** Two FNV-1a hashes with different offsets, 64 bits together. */
-  #low = 0x811c9dc5;
-  #high = 0x9747b28c;
+  readonly #hash = createHash('sha256');
+  #block = '';
   #lines = 0;
 
   constructor(print?: (line: string) => void) {
@@ -25,18 +28,19 @@ export class Trace {
     return this.#lines;
   }
 
+  /** Of all lines so far. */
   get hash(): string {
-    return [this.#high, this.#low].map((n) => n.toString(16).padStart(8, '0')).join('');
+    return this.#hash.copy().update(this.#block).digest('hex').slice(0, HASH_DIGITS);
   }
 
   add(time: number, who: string, kind: string, details: string): void {
     this.#lines++;
     const at = time.toFixed(3).padStart(TIME_WIDTH);
     const line = `${at}  ${who.padEnd(WHO_WIDTH)} ${kind.padEnd(KIND_WIDTH)} ${details}`;
-    for (let i = 0; i < line.length; i++) {
-      const code = line.charCodeAt(i);
-      this.#low = Math.imul(this.#low ^ code, FNV_PRIME) >>> 0;
-      this.#high = Math.imul(this.#high ^ (code + 1), FNV_PRIME) >>> 0;
+    this.#block += line;
+    if (this.#block.length > BLOCK) {
+      this.#hash.update(this.#block);
+      this.#block = '';
     }
     this.#print?.(line);
   }

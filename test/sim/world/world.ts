@@ -1,11 +1,9 @@
 import type { Random } from '../../../common/random.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
+import { drain, inOwnTurn, takeOverEventLoop } from './event-loop.ts';
 import { EventQueue, type ScheduledEvent } from './event-queue.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { Trace } from './trace.ts';
-
-/** Turns of the event loop that the code of the product gets after each event. */
-const TURNS = 3;
 
 /** A violation of what must always hold. The run ends with the first one. */
 export class Violation extends Error {}
@@ -13,7 +11,7 @@ export class Violation extends Error {}
 /**
  * Virtual time, and everything that is going to happen in it. One event at a time happens, then the
  * code that it set off runs until it waits for something again, so that a run is a function of its
- * seed alone.
+ * seed alone. There is one world at a time in a process, whose event loop it takes over.
  */
 export class World {
   readonly trace: Trace;
@@ -30,6 +28,7 @@ export class World {
   constructor(components: { readonly trace: Trace }, init: { readonly seed: number }) {
     this.trace = components.trace;
     this.#seed = init.seed;
+    takeOverEventLoop();
   }
 
   /** Milliseconds since the run began. */
@@ -74,14 +73,8 @@ export class World {
 
   /** Lets `ms` pass. Throws the violation, if there was one. */
   async run(ms: number): Promise<void> {
-    const end = this.#time + ms;
-    await settle();
-    for (let event = this.#queue.take(end); event; event = this.#queue.take(end)) {
-      this.#time = Math.max(this.#time, event.at);
-      await this.#happen(event);
-      if (this.#violation) throw this.#violation;
-    }
-    this.#time = end;
+    await inOwnTurn(() => this.#pass(this.#time + ms));
+    if (this.#violation) throw this.#violation;
   }
 
   /** Lets time pass until `condition` holds; false when it did not within `limitMs`. */
@@ -93,20 +86,30 @@ export class World {
     return true;
   }
 
-  async #happen(event: ScheduledEvent): Promise<void> {
-    this.#events++;
+  #pass(end: number): void {
+    this.#attempt(drain);
+    while (!this.#violation) {
+      const event = this.#queue.take(end);
+      if (!event) break;
+      this.#time = Math.max(this.#time, event.at);
+      this.#events++;
+      this.#attempt(() => this.#happen(event));
+    }
+    if (!this.#violation) this.#time = end;
+  }
+
+  #happen(event: ScheduledEvent): void {
+    event.run();
+    drain();
+    for (const check of this.#checks) check();
+    this.touched.clear();
+  }
+
+  #attempt(work: () => void): void {
     try {
-      event.run();
-      await settle();
-      for (const check of this.#checks) check();
-      this.touched.clear();
+      work();
     } catch (error) {
       this.fail(error);
     }
   }
-}
-
-/** Lets promises, streams and turns of the event loop go as far as they can without time. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < TURNS; i++) await new Promise<void>((resolve) => setImmediate(resolve));
 }
