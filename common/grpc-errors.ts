@@ -25,10 +25,19 @@ export function fromServiceError(error: unknown): SwarmError {
   const code = failure.metadata?.get?.(CODE_KEY)[0]?.toString();
   const hint = failure.metadata?.get?.(HINT_KEY)[0]?.toString();
   const message = failure.details || errorMessage(error);
-  if (code && code in errorCatalogue) {
-    return new SwarmError(code as ErrorCode, message, { cause: error, ...(hint ? { hint } : {}) });
-  }
+  if (code && code in errorCatalogue) return errorOfCode(code, message, hint, error);
   return new SwarmError(codeOfStatus(failure.code), message, { cause: error });
+}
+
+/** A `SwarmError` as a peer told it; SWM_INTERNAL when its code is none of the catalogue's. */
+export function errorOfCode(
+  code: string,
+  message: string,
+  hint?: string,
+  cause?: unknown,
+): SwarmError {
+  const known = code in errorCatalogue ? (code as ErrorCode) : 'SWM_INTERNAL';
+  return new SwarmError(known, message, { cause, ...(hint ? { hint } : {}) });
 }
 
 function codeOfStatus(grpc: status | undefined): ErrorCode {

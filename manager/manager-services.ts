@@ -1,6 +1,6 @@
 import { SwarmError } from '../common/errors.ts';
 import { CAService, NodeCAService } from '../proto/gen/swarm/ca.ts';
-import { ControlService } from '../proto/gen/swarm/control.ts';
+import { ControlStreamService } from '../proto/gen/swarm/control.ts';
 import { DispatcherService, ResourceAllocatorService } from '../proto/gen/swarm/dispatcher.ts';
 import { LogBrokerService, LogsService } from '../proto/gen/swarm/logs.ts';
 import { RaftMembershipServiceService, RaftService } from '../proto/gen/swarm/raft.ts';
@@ -48,14 +48,8 @@ export function addManagerServices(components: ManagerServicesComponents): void 
       callerOf: (call) => currentRole(store, callerOf(call)),
     }),
   );
-  server.add(
-    ControlService,
-    controlService({
-      store,
-      control: () => components.control,
-      readIndex: async () => (await consensus()?.readIndex()) ?? throwStarting(),
-    }),
-  );
+  const control = () => components.control;
+  server.add(ControlStreamService, controlService({ store, control }));
   const rootCaPem = () => securityConfig.rootCaPem;
   const ca = caService({ clock, rootCaPem, authority });
   server.add(CAService, {

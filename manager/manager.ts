@@ -19,6 +19,7 @@ import type { Consensus, MemberStatus } from './consensus/index.ts';
 import {
   type ControlContext,
   forwardingControl,
+  LeaderCalls,
   LeaderLink,
   leaderControl,
   routedControl,
@@ -60,6 +61,7 @@ export class Manager implements ManagerApi {
   readonly #server: RpcServer;
   readonly #leadership: LeadershipFollower<LeaderRole>;
   readonly #leaderLink: LeaderLink;
+  readonly #leaderCalls: LeaderCalls;
   readonly #localControl: ControlApi;
   readonly #forwardingControl: ControlApi;
   readonly #closing = new AbortController();
@@ -87,7 +89,8 @@ export class Manager implements ManagerApi {
     this.#leaderLink = new LeaderLink({ consensus: this, security });
     this.#localControl = leaderControl(this.#controlContext());
     const leader = () => this.#leaderLink.client();
-    this.#forwardingControl = forwardingControl({ leader, store: this.#store });
+    this.#leaderCalls = new LeaderCalls({ clock, leader });
+    this.#forwardingControl = forwardingControl({ calls: this.#leaderCalls, store: this.#store });
     this.control = routedControl({ clock, target: () => this.#controlTarget() });
     this.#server = this.#createServer();
   }
@@ -247,6 +250,7 @@ export class Manager implements ManagerApi {
     await this.#lockKeeper?.stop();
     await this.#consensus?.stop();
     await this.#stopLeading();
+    this.#leaderCalls.close();
     this.#leaderLink.close();
     await this.#server.stop();
   }

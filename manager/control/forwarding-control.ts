@@ -1,59 +1,61 @@
-import type { Client } from '@grpc/grpc-js';
 import { SwarmError } from '../../common/errors.ts';
 import { ControlService, UpdateServiceRequest_Rollback } from '../../proto/gen/swarm/control.ts';
-import { callUnary, type UnaryMethod } from '../rpc.ts';
 import type { Store } from '../store/types.ts';
 import type { ControlApi } from '../types.ts';
-import { APPLIED_INDEX_KEY } from './control-service.ts';
+import type { LeaderCalls } from './leader-calls.ts';
 
-const RPC_TIMEOUT_MS = 20_000;
 const APPLY_TIMEOUT_MS = 5_000;
 
 export interface ForwardingControlComponents {
-  /** A connection to the leader. Throws SWM_NO_LEADER. */
-  readonly leader: () => Client;
+  readonly calls: Pick<LeaderCalls, 'call'>;
   readonly store: Pick<Store, 'waitApplied'>;
 }
+
+type Methods = typeof ControlService;
+type Request<M extends keyof Methods> = Parameters<Methods[M]['requestSerialize']>[0];
+type Response<M extends keyof Methods> = ReturnType<Methods[M]['responseDeserialize']>;
 
 /**
  * The control operations through the leader. Each resolves when this manager's own store shows what
  * was written, so that a client that reads next from here sees it.
  */
-export function forwardingControl(components: ForwardingControlComponents): ControlApi {
-  const call = async <Q, R>(method: UnaryMethod<Q, R>, request: Q): Promise<R> => {
-    const options = { timeoutMs: RPC_TIMEOUT_MS };
-    const { response, trailer } = await callUnary(components.leader(), method, request, options);
-    const index = Number(trailer.get(APPLIED_INDEX_KEY)[0] ?? 0);
-    await applied(components.store, index);
-    return response;
+export function forwardingControl({ calls, store }: ForwardingControlComponents): ControlApi {
+  const call = async <M extends keyof Methods>(
+    name: M,
+    request: Request<M>,
+  ): Promise<Response<M>> => {
+    const { requestSerialize, responseDeserialize } = ControlService[name];
+    const serialize = requestSerialize as (request: Request<M>) => Buffer;
+    const { response, appliedIndex } = await calls.call(name, serialize(request));
+    await applied(store, appliedIndex);
+    return responseDeserialize(response) as Response<M>;
   };
-  const service = ControlService;
   return {
-    createService: async (spec) => required((await call(service.createService, { spec })).service),
+    createService: async (spec) => required((await call('createService', { spec })).service),
     updateService: async (serviceId, index, spec, rolledBack) => {
       const { PREVIOUS, NONE } = UpdateServiceRequest_Rollback;
       const rollback = rolledBack ? PREVIOUS : NONE;
       const request = { serviceId, version: { index }, spec, rollback };
-      return required((await call(service.updateService, request)).service);
+      return required((await call('updateService', request)).service);
     },
-    removeService: async (id) => void (await call(service.removeService, { id })),
-    createNetwork: async (spec) => required((await call(service.createNetwork, { spec })).network),
-    removeNetwork: async (id) => void (await call(service.removeNetwork, { id })),
+    removeService: async (id) => void (await call('removeService', { id })),
+    createNetwork: async (spec) => required((await call('createNetwork', { spec })).network),
+    removeNetwork: async (id) => void (await call('removeNetwork', { id })),
     updateNode: async (nodeId, index, spec) =>
-      required((await call(service.updateNode, { nodeId, version: { index }, spec })).node),
-    removeNode: async (nodeId, force) => void (await call(service.removeNode, { nodeId, force })),
+      required((await call('updateNode', { nodeId, version: { index }, spec })).node),
+    removeNode: async (nodeId, force) => void (await call('removeNode', { nodeId, force })),
     updateCluster: async (index, spec, rotation) => {
       const request = { clusterId: '', version: { index }, spec, rotation };
-      return required((await call(service.updateCluster, request)).cluster);
+      return required((await call('updateCluster', request)).cluster);
     },
-    createSecret: async (spec) => required((await call(service.createSecret, { spec })).secret),
+    createSecret: async (spec) => required((await call('createSecret', { spec })).secret),
     updateSecret: async (secretId, index, spec) =>
-      required((await call(service.updateSecret, { secretId, version: { index }, spec })).secret),
-    removeSecret: async (id) => void (await call(service.removeSecret, { id })),
-    createConfig: async (spec) => required((await call(service.createConfig, { spec })).config),
+      required((await call('updateSecret', { secretId, version: { index }, spec })).secret),
+    removeSecret: async (id) => void (await call('removeSecret', { id })),
+    createConfig: async (spec) => required((await call('createConfig', { spec })).config),
     updateConfig: async (configId, index, spec) =>
-      required((await call(service.updateConfig, { configId, version: { index }, spec })).config),
-    removeConfig: async (id) => void (await call(service.removeConfig, { id })),
+      required((await call('updateConfig', { configId, version: { index }, spec })).config),
+    removeConfig: async (id) => void (await call('removeConfig', { id })),
   };
 }
 

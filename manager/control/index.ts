@@ -3,6 +3,7 @@ export { routedControl } from './control.ts';
 export type { ControlContext } from './control-context.ts';
 export { controlService } from './control-service.ts';
 export { forwardingControl } from './forwarding-control.ts';
+export { LeaderCalls } from './leader-calls.ts';
 export { leaderControl } from './leader-control.ts';
 export { LeaderLink, noLeader } from './leader-link.ts';
 export { losesQuorum } from './quorum.ts';

@@ -5,7 +5,7 @@ import { authorize, identifyCaller, METHOD_ACCESS } from '../../../manager/ca/au
 import { findCaller, forwardedBy, forwardingMetadata } from '../../../manager/ca/caller.ts';
 import type { CertificateIdentity } from '../../../manager/types.ts';
 import { CAService, NodeCAService } from '../../../proto/gen/swarm/ca.ts';
-import { ControlService } from '../../../proto/gen/swarm/control.ts';
+import { ControlStreamService } from '../../../proto/gen/swarm/control.ts';
 import {
   DispatcherService,
   ResourceAllocatorService,
@@ -31,7 +31,7 @@ test('every method of every service is in the list, and nothing else', () => {
   const services: ServiceDefinition[] = [
     CAService,
     NodeCAService,
-    ControlService,
+    ControlStreamService,
     DispatcherService,
     ResourceAllocatorService,
     LogBrokerService,
@@ -48,10 +48,10 @@ const cases: [string, string, CertificateIdentity | undefined, string | undefine
   ['a stranger may not heartbeat', '/swarm.Dispatcher/Heartbeat', undefined, 'SWM_UNAUTHENTICATED'],
   ['a worker may heartbeat', '/swarm.Dispatcher/Heartbeat', worker, undefined],
   ['a manager is a node too', '/swarm.Dispatcher/Heartbeat', manager, undefined],
-  ['a worker may not write', '/swarm.Control/CreateService', worker, 'SWM_PERMISSION_DENIED'],
-  ['a manager may write', '/swarm.Control/CreateService', manager, undefined],
+  ['a worker may not write', '/swarm.ControlStream/Forward', worker, 'SWM_PERMISSION_DENIED'],
+  ['a manager may write', '/swarm.ControlStream/Forward', manager, undefined],
   ['an unknown method is refused', '/swarm.Other/Method', manager, 'SWM_PERMISSION_DENIED'],
-  ['another cluster is refused', '/swarm.Control/CreateService', foreign, 'SWM_PERMISSION_DENIED'],
+  ['another cluster is refused', '/swarm.ControlStream/Forward', foreign, 'SWM_PERMISSION_DENIED'],
   [
     'a removed node may not even join again',
     '/swarm.NodeCA/IssueNodeCertificate',
