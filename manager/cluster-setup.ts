@@ -67,6 +67,7 @@ function newCluster(setup: ClusterSetup): Cluster {
     rootCa: {
       caCert: Buffer.from(certificatePem),
       caKey: Buffer.from(keyPem),
+      lastForcedRotation: bootstrap.spec.caConfig?.forceRotate ?? 0,
       caCertHash: `sha256:${digest.toString('hex')}`,
       joinTokens: {
         worker: generateJoinToken(digest, random),

@@ -12,7 +12,9 @@ export {
   parseUnlockKey,
   SecurityConfig,
   type SecurityConfigComponents,
+  trustBundleOf,
   unlockKeyNeeded,
+  wantedIssuer,
 } from './ca/index.ts';
 export type { MemberStatus } from './consensus/types.ts';
 export { PREDEFINED_LABEL } from './control/validate-network.ts';

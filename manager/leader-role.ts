@@ -1,7 +1,7 @@
 import { errorMessage } from '../common/errors.ts';
 import type { Startable } from '../common/startable.ts';
 import { Allocator } from './allocator/allocator.ts';
-import { CertificateAuthority } from './ca/index.ts';
+import { CertificateAuthority, type ExternalCaComponents, RootRotator } from './ca/index.ts';
 import { type ClusterSetup, setUpCluster } from './cluster-setup.ts';
 import type { Consensus } from './consensus/index.ts';
 import { Dispatcher } from './dispatcher/dispatcher.ts';
@@ -18,6 +18,8 @@ import type { Store } from './store/types.ts';
 export interface LeaderRoleComponents extends ManagerComponents {
   readonly store: Store;
   readonly consensus: Consensus;
+  /** How CAs outside of the swarm are asked to sign. */
+  readonly external: ExternalCaComponents;
 }
 
 export interface LeaderRoleInit {
@@ -59,6 +61,7 @@ export class LeaderRole implements Startable {
       ['scheduler', new Scheduler(named('scheduler'))],
       ['manager-status', new ManagerStatusKeeper(named('managers'))],
       ['roles', new RoleManager(named('roles'))],
+      ['root-rotator', new RootRotator(named('ca'), { clusterId })],
     ];
   }
 

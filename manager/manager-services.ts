@@ -5,7 +5,7 @@ import { DispatcherService, ResourceAllocatorService } from '../proto/gen/swarm/
 import { LogBrokerService, LogsService } from '../proto/gen/swarm/logs.ts';
 import { RaftMembershipServiceService, RaftService } from '../proto/gen/swarm/raft.ts';
 import { NodeRole } from '../proto/gen/swarm/types.ts';
-import { type Caller, callerOf, caService, nodeCaService } from './ca/index.ts';
+import { type Caller, callerOf, caService, nodeCaService, trustBundleOf } from './ca/index.ts';
 import {
   type Consensus,
   createRaftMembershipService,
@@ -50,7 +50,11 @@ export function addManagerServices(components: ManagerServicesComponents): void 
   );
   const control = () => components.control;
   server.add(ControlStreamService, controlService({ store, control }));
-  const rootCaPem = () => securityConfig.rootCaPem;
+  // The join tokens are in the store too, and must go with the root that is told.
+  const rootCaPem = () => {
+    const cluster = store.view((tx) => tx.get('cluster', securityConfig.identity.clusterId));
+    return trustBundleOf(cluster?.rootCa).toString() || securityConfig.rootCaPem;
+  };
   const ca = caService({ clock, rootCaPem, authority });
   server.add(CAService, {
     ...leaderProxy(components, CAService, ca),

@@ -11,7 +11,9 @@ import { RaftMembershipServiceService as MembershipService } from '../proto/gen/
 import { writeBackup } from './backup/write-backup.ts';
 import {
   authorizationInterceptor,
+  type ExternalCaComponents,
   formatUnlockKey,
+  httpsPost,
   type KeyFile,
   unlockKeyOf,
 } from './ca/index.ts';
@@ -310,6 +312,7 @@ export class Manager implements ManagerApi {
       ...this.#components,
       store: this.#store,
       consensus: this.#running(),
+      external: this.#external(),
     };
     return new LeaderRole(components, { bootstrap });
   }
@@ -323,7 +326,13 @@ export class Manager implements ManagerApi {
   #controlContext(): ControlContext {
     const { clock, random, securityConfig } = this.#components;
     const { clusterId } = securityConfig.identity;
-    return { store: this.#store, members: this, clock, random, clusterId };
+    const external = this.#external();
+    return { store: this.#store, members: this, clock, random, clusterId, external };
+  }
+
+  #external(): ExternalCaComponents {
+    const { securityConfig } = this.#components;
+    return { post: httpsPost, tls: () => securityConfig.copy(undefined) };
   }
 
   #createServer(): RpcServer {

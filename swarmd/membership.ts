@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import type { Clock } from '../common/clock.ts';
+import type { Clock, Timer } from '../common/clock.ts';
 import { errorMessage } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
 import type { Pacing } from '../common/slices.ts';
 import { type KeyFile, Manager, type ManagerMode, type SecurityConfig } from '../manager/index.ts';
 import { gossipPeerId, type NetDriverApi } from '../netdriver/index.ts';
-import { NodeRole } from '../proto/gen/swarm/types.ts';
+import { IssuanceState, type NodeDescription, NodeRole } from '../proto/gen/swarm/types.ts';
 import {
   Agent,
   type AgentApi,
@@ -21,6 +21,7 @@ import { describeNode } from './node-description.ts';
 import { gossipKey, type NodeRecord, swarmDir, writeNodeRecord } from './node-files.ts';
 
 const MANAGER_RETRY_MS = 2_000;
+const DESCRIBE_AFTER_MS = 500;
 
 export interface MembershipComponents extends Pacing {
   readonly clock: Clock;
@@ -59,6 +60,7 @@ export class Membership {
   /** Role changes and attachments are applied one after the other. */
   #work: Promise<void> = Promise.resolve();
   #unsubscribe: (() => void)[] = [];
+  #describing: Timer | undefined;
 
   constructor(components: MembershipComponents, init: MembershipInit) {
     this.#components = components;
@@ -105,7 +107,7 @@ export class Membership {
     engine.setSwarmAttacher(this.#agent.attacher);
     this.#unsubscribe = [
       this.#agent.onSession((state) => this.#onSession(state)),
-      this.securityConfig.onChange(() => this.#enqueue(() => this.#followRole())),
+      this.securityConfig.onChange(() => this.#onCertificate(seed)),
     ];
     await this.#agent.start();
   }
@@ -142,6 +144,7 @@ export class Membership {
   async #halt(): Promise<void> {
     this.#stopped = true;
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    this.#describing?.cancel();
     this.#components.engine.setSwarmAttacher(undefined);
     await this.#work;
   }
@@ -180,12 +183,7 @@ export class Membership {
   }
 
   async #createAgent(seed: Uint8Array): Promise<AgentApi> {
-    const { engine, netdriver, clock, random, logger, systemInfo } = this.#components;
-    const gossip = {
-      peerId: await gossipPeerId(seed),
-      addr: joinHostPort(hostOf(this.#record.advertiseAddr), this.#init.gossipPort),
-      dataPathAddr: this.#record.dataPathAddr,
-    };
+    const { engine, netdriver, clock, random, logger } = this.#components;
     return new Agent(
       {
         engine,
@@ -198,7 +196,7 @@ export class Membership {
       },
       {
         nodeId: this.nodeId,
-        description: describeNode(systemInfo, gossip, this.securityConfig),
+        description: await this.#describe(seed),
         peers: this.#record.managers.map((addr) => ({ nodeId: '', addr })),
         localManager: () => (this.#manager ? this.#record.advertiseAddr : undefined),
         onPeers: (peers) => this.#enqueue(() => this.#remember(peers.map((peer) => peer.addr))),
@@ -206,14 +204,37 @@ export class Membership {
     );
   }
 
+  async #describe(seed: Uint8Array): Promise<NodeDescription> {
+    const gossip = {
+      peerId: await gossipPeerId(seed),
+      addr: joinHostPort(hostOf(this.#record.advertiseAddr), this.#init.gossipPort),
+      dataPathAddr: this.#record.dataPathAddr,
+    };
+    return describeNode(this.#components.systemInfo, gossip, this.securityConfig);
+  }
+
   #onSession(state: SessionState): void {
     const { netdriver } = this.#components;
     netdriver.setPeers(state.gossipPeers);
+    this.#enqueue(() => this.securityConfig.trustRoots(state.rootCa));
     const { node } = state;
     if (!node) return;
     this.#enqueue(() => netdriver.setNodeAttachments(node.attachments));
     if (node.role !== this.role) this.#enqueue(() => this.#renewForRole(node.role));
+    else if (node.certificate?.status?.state === IssuanceState.ROTATE) {
+      this.#enqueue(async () => this.securityConfig.requestRenewal());
+    }
     this.#init.onChange();
+  }
+
+  /** The certificate or the roots are others: the role may be, and the managers wait to hear of it. */
+  #onCertificate(seed: Uint8Array): void {
+    this.#enqueue(() => this.#followRole());
+    // Roots and certificate often change one after the other, and each telling is a registration.
+    this.#describing?.cancel();
+    this.#describing = this.#components.clock.setTimer(DESCRIBE_AFTER_MS, () =>
+      this.#enqueue(async () => this.#agent?.describe(await this.#describe(seed))),
+    );
   }
 
   async #renewForRole(role: NodeRole): Promise<void> {

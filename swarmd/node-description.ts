@@ -1,4 +1,4 @@
-import { X509Certificate } from '@peculiar/x509';
+import type { SecurityConfig } from '../manager/index.ts';
 import type { NodeDescription, NodeTLSInfo } from '../proto/gen/swarm/types.ts';
 import type { SystemInfo } from './api/node-api.ts';
 
@@ -22,7 +22,7 @@ export interface GossipAddresses {
 export function describeNode(
   system: SystemInfo,
   gossip: GossipAddresses,
-  tls: { rootCaPem: string },
+  tls: Pick<SecurityConfig, 'rootCaPem' | 'issuer'>,
 ): NodeDescription {
   return {
     hostname: system.hostname,
@@ -33,7 +33,7 @@ export function describeNode(
       labels: Object.fromEntries(system.labels.map(splitLabel)),
       plugins: PLUGINS,
     },
-    tlsInfo: tlsInfo(tls.rootCaPem),
+    tlsInfo: tlsInfo(tls),
     fips: false,
     csiInfo: [],
     gossipPeerId: gossip.peerId,
@@ -42,13 +42,13 @@ export function describeNode(
   };
 }
 
-/** Issuer and key of the root that this node trusts, as `node inspect` shows them. */
-function tlsInfo(rootCaPem: string): NodeTLSInfo {
-  const root = new X509Certificate(rootCaPem);
+/** Whom this node trusts, and who signed its certificate, as `node inspect` shows them. */
+function tlsInfo({ rootCaPem, issuer }: Pick<SecurityConfig, 'rootCaPem' | 'issuer'>): NodeTLSInfo {
+  const none = Buffer.alloc(0);
   return {
     trustRoot: Buffer.from(rootCaPem),
-    certIssuerSubject: Buffer.from(root.subjectName.toArrayBuffer()),
-    certIssuerPublicKey: Buffer.from(root.publicKey.rawData),
+    certIssuerSubject: issuer?.subject ?? none,
+    certIssuerPublicKey: issuer?.publicKey ?? none,
   };
 }
 

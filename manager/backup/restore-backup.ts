@@ -2,18 +2,17 @@ import { X509Certificate } from 'node:crypto';
 import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import { durationMs } from '../../common/duration.ts';
 import { SwarmError } from '../../common/errors.ts';
 import type { Random } from '../../common/random.ts';
 import type { Cluster } from '../../proto/gen/swarm/objects.ts';
 import { NodeRole } from '../../proto/gen/swarm/types.ts';
 import {
   createCertificateRequest,
-  DEFAULT_CERTIFICATE_VALIDITY_MS,
   decryptKey,
   encryptKey,
+  httpsPost,
   KeyFile,
-  RootCa,
+  NodeSigner,
   writeNodeFiles,
 } from '../ca/index.ts';
 import { restoreLog, unframe, Vault } from '../consensus/index.ts';
@@ -123,17 +122,13 @@ async function restoreCertificate(
   let keyPem = decryptKey(stored.slice(0, start), keys.passphrase);
   const now = clock.now();
   if (Date.parse(new X509Certificate(certificatePem).validTo) <= now) {
-    const { caCert, caKey } = cluster.rootCa ?? {};
-    const rootCa = new RootCa(caCert?.toString() ?? '', caKey?.toString());
     const request = await createCertificateRequest();
     const { nodeId, clusterId } = manifest;
     const identity = { nodeId, role: NodeRole.MANAGER, clusterId };
-    const validityMs = durationMs(
-      cluster.spec?.caConfig?.nodeCertExpiry,
-      DEFAULT_CERTIFICATE_VALIDITY_MS,
-    );
-    const { csrPem } = request;
-    certificatePem = await rootCa.issue({ csrPem, identity, validityMs, now });
+    // No other manager is there to vouch for this node at an external CA.
+    const external = { post: httpsPost, tls: () => ({ rootCaPem, certificatePem, keyPem }) };
+    const signer = new NodeSigner({ clock, external });
+    certificatePem = await signer.sign(cluster, request.csrPem, identity);
     keyPem = request.privateKeyPem;
   }
   const files = { rootCaPem, certificatePem, keyPem };

@@ -1,5 +1,4 @@
 import type { Clock } from '../../common/clock.ts';
-import { durationMs } from '../../common/duration.ts';
 import { SwarmError } from '../../common/errors.ts';
 import { unaryHandler } from '../../common/grpc-stream.ts';
 import { newId } from '../../common/ids.ts';
@@ -15,10 +14,11 @@ import { type Cluster, Node } from '../../proto/gen/swarm/objects.ts';
 import { NodeSpec_Membership } from '../../proto/gen/swarm/specs.ts';
 import { type Certificate, IssuanceState, NodeRole } from '../../proto/gen/swarm/types.ts';
 import type { ReadTx, Store } from '../store/types.ts';
-import type { CertificateIdentity } from '../types.ts';
 import { type Caller, findCaller } from './caller.ts';
+import { signingRootOf, trustBundleOf } from './cluster-root.ts';
+import type { ExternalCaComponents } from './external-ca.ts';
 import { constantTimeEqual } from './join-token.ts';
-import { DEFAULT_CERTIFICATE_VALIDITY_MS, RootCa } from './root-ca.ts';
+import { NodeSigner } from './node-signer.ts';
 import { unlockKeyOf } from './unlock-key.ts';
 
 export interface CertificateAuthorityComponents {
@@ -26,6 +26,7 @@ export interface CertificateAuthorityComponents {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly external: ExternalCaComponents;
 }
 
 export interface CertificateAuthorityInit {
@@ -39,10 +40,11 @@ export interface CertificateAuthorityInit {
 export class CertificateAuthority {
   readonly #components: CertificateAuthorityComponents;
   readonly #clusterId: string;
-  #rootCa: RootCa | undefined;
+  readonly #signer: NodeSigner;
 
   constructor(components: CertificateAuthorityComponents, init: CertificateAuthorityInit) {
     this.#components = components;
+    this.#signer = new NodeSigner(components);
     this.#clusterId = init.clusterId;
   }
 
@@ -59,12 +61,8 @@ export class CertificateAuthority {
   /** Waits while the certificate is being issued. Throws SWM_NOT_FOUND. */
   async status(nodeId: string, signal: AbortSignal): Promise<NodeCertificateStatusResponse> {
     const certificate = await this.#settled(nodeId, signal);
-    const rootCa = this.#cluster().rootCa;
-    return {
-      status: certificate.status,
-      certificate,
-      rootCaBundle: rootCa?.caCert ?? Buffer.alloc(0),
-    };
+    const rootCaBundle = trustBundleOf(this.#cluster().rootCa);
+    return { status: certificate.status, certificate, rootCaBundle };
   }
 
   /** What a new manager locks its files with; empty while managers are not locked. */
@@ -80,8 +78,9 @@ export class CertificateAuthority {
     const { store, random, logger } = this.#components;
     const role = roleOfToken(this.#cluster(), token);
     const nodeId = newId(random);
-    const certificate = await this.#sign(request, { nodeId, role, clusterId: this.#clusterId });
+    const { certificate, root } = await this.#sign(request, nodeId, role);
     await store.update((tx) => {
+      requireRoot(clusterIn(tx, this.#clusterId), root);
       // The token may have been rotated while the certificate was signed.
       if (roleOfToken(clusterIn(tx, this.#clusterId), token) !== role) throw tokenNeeded();
       tx.create('node', newNode(nodeId, certificate, request));
@@ -94,8 +93,9 @@ export class CertificateAuthority {
     const { store } = this.#components;
     const { nodeId } = caller;
     const role = store.view((tx) => memberIn(tx, nodeId).role);
-    const certificate = await this.#sign(request, { nodeId, role, clusterId: this.#clusterId });
+    const { certificate, root } = await this.#sign(request, nodeId, role);
     await store.update((tx) => {
+      requireRoot(clusterIn(tx, this.#clusterId), root);
       const node = memberIn(tx, nodeId);
       if (node.role !== role) {
         throw new SwarmError('SWM_UNAVAILABLE', `the role of node ${nodeId} has just changed`);
@@ -105,34 +105,23 @@ export class CertificateAuthority {
     return nodeId;
   }
 
+  /** Also says which root signed: another may have taken its place meanwhile. */
   async #sign(
     request: IssueNodeCertificateRequest,
-    identity: CertificateIdentity,
-  ): Promise<Certificate> {
+    nodeId: string,
+    role: NodeRole,
+  ): Promise<{ readonly certificate: Certificate; readonly root: string }> {
     const cluster = this.#cluster();
-    const expiry = cluster.spec?.caConfig?.nodeCertExpiry;
-    const pem = await this.#loadRootCa(cluster).issue({
-      csrPem: request.csr.toString(),
-      identity,
-      validityMs: durationMs(expiry, DEFAULT_CERTIFICATE_VALIDITY_MS),
-      now: this.#components.clock.now(),
-    });
-    return {
-      role: identity.role,
+    const identity = { nodeId, role, clusterId: this.#clusterId };
+    const pem = await this.#signer.sign(cluster, request.csr.toString(), identity);
+    const certificate = {
+      role,
       csr: request.csr,
       status: { state: IssuanceState.ISSUED, err: '' },
       certificate: Buffer.from(pem),
-      cn: identity.nodeId,
+      cn: nodeId,
     };
-  }
-
-  #loadRootCa(cluster: Cluster): RootCa {
-    const { caCert, caKey } = cluster.rootCa ?? {};
-    const certificatePem = caCert?.toString() ?? '';
-    if (this.#rootCa?.certificatePem !== certificatePem) {
-      this.#rootCa = new RootCa(certificatePem, caKey?.toString());
-    }
-    return this.#rootCa as RootCa;
+    return { certificate, root: signingRootOf(cluster.rootCa).certificatePem };
   }
 
   #settled(nodeId: string, signal: AbortSignal): Promise<Certificate> {
@@ -206,6 +195,12 @@ function clusterIn(tx: ReadTx, clusterId: string): Cluster {
   const cluster = tx.get('cluster', clusterId);
   if (!cluster) throw new SwarmError('SWM_UNAVAILABLE', 'the cluster is still being set up');
   return cluster;
+}
+
+/** Throws SWM_UNAVAILABLE, upon which clients ask again, when `root` does not sign any more. */
+function requireRoot(cluster: Cluster, root: string): void {
+  if (signingRootOf(cluster.rootCa).certificatePem === root) return;
+  throw new SwarmError('SWM_UNAVAILABLE', 'the root CA of the swarm has just changed');
 }
 
 function memberIn(tx: ReadTx, nodeId: string): Node {

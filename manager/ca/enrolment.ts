@@ -13,6 +13,7 @@ import { type JoinToken, parseJoinToken } from './join-token.ts';
 import { obtainCertificate } from './obtain-certificate.ts';
 import { certificateDigest } from './root-ca.ts';
 import type { NodeFiles } from './state-files.ts';
+import { splitPemBundle } from './x509.ts';
 
 const RPC_TIMEOUT_MS = 5_000;
 const SKEW_WARNING_MS = 10_000;
@@ -95,13 +96,17 @@ async function enrolAt(
   request: EnrolmentRequest,
 ): Promise<NodeFiles> {
   const answer = await fetchRootCa(remote, request.signal);
-  const rootCaPem = answer.certificate.toString();
+  // The one that the token names; others that come along are told by nobody we know yet.
+  const [rootCaPem = ''] = splitPemBundle(answer.certificate.toString());
+  if (rootCaPem === '') throw notAManager(remote);
   if (!certificateDigest(rootCaPem).equals(token.rootDigest)) {
     const expected = token.rootDigest.toString('hex');
     throw new SwarmError(
       'SWM_INVALID_ARGUMENT',
       `remote CA does not match fingerprint. Expected: ${expected}`,
-      { hint: `The join token is of another cluster than the manager at ${remote}.` },
+      {
+        hint: `The join token is of another cluster than the manager at ${remote}, or from before its root CA was rotated.`,
+      },
     );
   }
   warnOfSkew(components, remote, answer.unixTimeMs);
@@ -115,6 +120,10 @@ async function enrolAt(
   } finally {
     client.close();
   }
+}
+
+function notAManager(remote: string): SwarmError {
+  return new SwarmError('SWM_UNAVAILABLE', `${remote} has no root CA to tell of`);
 }
 
 /** Asks `remote` for its root, without any proof of who it is. */

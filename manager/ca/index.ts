@@ -5,8 +5,14 @@ export {
 } from './authorization.ts';
 export { CertificateAuthority, caService, nodeCaService } from './ca-service.ts';
 export { type Caller, callerOf, findCaller, forwardedBy, forwardingMetadata } from './caller.ts';
+export { trustBundleOf, wantedIssuer } from './cluster-root.ts';
+export type { ExternalCaComponents } from './external-ca.ts';
+export { httpsPost } from './https-post.ts';
+export type { Issuer } from './issuer.ts';
 export { generateJoinToken, parseJoinToken } from './join-token.ts';
 export { KeyFile } from './key-file.ts';
+export { nextRootCa } from './next-root.ts';
+export { NodeSigner } from './node-signer.ts';
 export { decryptKey, encryptKey } from './private-key.ts';
 export {
   certificateDigest,
@@ -14,6 +20,7 @@ export {
   MIN_CERTIFICATE_VALIDITY_MS,
   RootCa,
 } from './root-ca.ts';
+export { RootRotator } from './root-rotator.ts';
 export {
   type BootstrapInit,
   type JoinInit,
@@ -29,4 +36,4 @@ export {
   unlockKeyNeeded,
   unlockKeyOf,
 } from './unlock-key.ts';
-export { createCertificateRequest } from './x509.ts';
+export { createCertificateRequest, normalizePem } from './x509.ts';

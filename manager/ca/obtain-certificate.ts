@@ -54,7 +54,9 @@ export async function obtainCertificate(
 
 function readIssued(response: NodeCertificateStatusResponse): string {
   const { status, certificate } = response;
-  if (status?.state === IssuanceState.ISSUED && certificate) {
+  // A node that is told to renew anew has a certificate nevertheless.
+  const isIssued = status?.state === IssuanceState.ISSUED || status?.state === IssuanceState.ROTATE;
+  if (isIssued && certificate) {
     return certificate.certificate.toString();
   }
   throw new SwarmError(

@@ -1,11 +1,13 @@
-import { createHash, type webcrypto, X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { SwarmError } from '../../common/errors.ts';
 import type { CertificateIdentity } from '../types.ts';
 import { roleToOu } from './identity.ts';
+import { hasSigned } from './issuer.ts';
 import {
   generateKeyPair,
-  importPrivateKey,
+  importSigningKey,
   SIGNING_ALGORITHM,
+  type SigningKey,
   splitPemBundle,
   x509,
 } from './x509.ts';
@@ -34,7 +36,7 @@ export interface IssueRequest {
 export class RootCa {
   readonly certificatePem: string;
   readonly #keyPem: string | undefined;
-  #signer: Promise<{ certificate: x509.X509Certificate; key: webcrypto.CryptoKey }> | undefined;
+  #signer: Promise<SigningKey & { certificate: x509.X509Certificate }> | undefined;
 
   /** Throws SWM_INVALID_ARGUMENT when `certificatePem` holds no certificate. */
   constructor(certificatePem: string, keyPem?: string) {
@@ -58,9 +60,7 @@ export class RootCa {
   /** True when one of the roots signed `certificatePem`. Validity in time is not looked at. */
   signed(certificatePem: string): boolean {
     const certificate = new X509Certificate(certificatePem);
-    return splitPemBundle(this.certificatePem)
-      .map((pem) => new X509Certificate(pem))
-      .some((root) => certificate.checkIssued(root) && certificate.verify(root.publicKey));
+    return splitPemBundle(this.certificatePem).some((pem) => hasSigned(pem, certificate));
   }
 
   /**
@@ -69,7 +69,7 @@ export class RootCa {
    * SWM_FAILED_PRECONDITION without a signing key.
    */
   async issue(request: IssueRequest): Promise<string> {
-    const { certificate: issuer, key } = await this.#loadSigner();
+    const { certificate: issuer, key, algorithm } = await this.#loadSigner();
     const csr = await parseRequest(request.csrPem);
     const { nodeId, role, clusterId } = request.identity;
     const unit = roleToOu(role);
@@ -78,7 +78,7 @@ export class RootCa {
       issuer: issuer.subjectName,
       publicKey: csr.publicKey,
       signingKey: key,
-      signingAlgorithm: SIGNING_ALGORITHM,
+      signingAlgorithm: algorithm,
       notBefore: new Date(request.now - BACKDATE_MS),
       notAfter: new Date(request.now + request.validityMs),
       extensions: [
@@ -96,7 +96,31 @@ export class RootCa {
           { type: 'dns', value: nodeId },
         ]),
         await x509.SubjectKeyIdentifierExtension.create(csr.publicKey),
-        await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+        new x509.AuthorityKeyIdentifierExtension(await keyIdentifierOf(issuer)),
+      ],
+    });
+    return `${certificate.toString('pem')}\n`;
+  }
+
+  /**
+   * The root `otherPem` as this root vouches for it: with its name and key, but issued by this one.
+   * Who trusts only this root accepts what the other signs, when it comes along. PEM.
+   * Throws SWM_FAILED_PRECONDITION without a signing key.
+   */
+  async crossSign(otherPem: string, now: number): Promise<string> {
+    const { certificate: issuer, key, algorithm } = await this.#loadSigner();
+    const other = new x509.X509Certificate(otherPem);
+    const certificate = await x509.X509CertificateGenerator.create({
+      subject: other.subjectName,
+      issuer: issuer.subjectName,
+      publicKey: other.publicKey,
+      signingKey: key,
+      signingAlgorithm: algorithm,
+      notBefore: new Date(now - BACKDATE_MS),
+      notAfter: earlier(other.notAfter, issuer.notAfter),
+      extensions: [
+        ...authorityExtensions(await keyIdentifierOf(other)),
+        new x509.AuthorityKeyIdentifierExtension(await keyIdentifierOf(issuer)),
       ],
     });
     return `${certificate.toString('pem')}\n`;
@@ -111,7 +135,7 @@ export class RootCa {
       );
     }
     const certificate = new x509.X509Certificate(splitPemBundle(this.certificatePem)[0] as string);
-    this.#signer ??= importPrivateKey(keyPem).then((key) => ({ certificate, key }));
+    this.#signer ??= importSigningKey(keyPem).then((signing) => ({ ...signing, certificate }));
     return this.#signer;
   }
 }
@@ -125,16 +149,30 @@ export async function createRootCa(now: number): Promise<RootCa> {
     signingAlgorithm: SIGNING_ALGORITHM,
     notBefore: new Date(now - BACKDATE_MS),
     notAfter: new Date(now + ROOT_VALIDITY_MS),
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 1, true),
-      new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
-        true,
-      ),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
+    extensions: authorityExtensions(
+      (await x509.SubjectKeyIdentifierExtension.create(keys.publicKey)).keyId,
+    ),
   });
   return new RootCa(`${certificate.toString('pem')}\n`, privateKeyPem);
+}
+
+/** One intermediate below it, which is a root that it signed for a rotation. */
+function authorityExtensions(keyIdentifier: string): x509.Extension[] {
+  return [
+    new x509.BasicConstraintsExtension(true, 1, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+    new x509.SubjectKeyIdentifierExtension(keyIdentifier),
+  ];
+}
+
+/** Hexadecimal. There are several ways to compute it: what the certificate says itself counts. */
+async function keyIdentifierOf(certificate: x509.X509Certificate): Promise<string> {
+  const own = certificate.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId;
+  return own ?? (await x509.SubjectKeyIdentifierExtension.create(certificate.publicKey)).keyId;
+}
+
+function earlier(a: Date, b: Date): Date {
+  return a < b ? a : b;
 }
 
 /** SHA-256 of the DER form of the first certificate in a PEM bundle. */
@@ -142,7 +180,8 @@ export function certificateDigest(pem: string): Buffer {
   return createHash('sha256').update(new X509Certificate(pem).raw).digest();
 }
 
-async function parseRequest(pem: string): Promise<x509.Pkcs10CertificateRequest> {
+/** Throws SWM_INVALID_ARGUMENT unless `pem` is a request that is signed by its own key. */
+export async function parseRequest(pem: string): Promise<x509.Pkcs10CertificateRequest> {
   const malformed = (cause?: unknown) =>
     new SwarmError('SWM_INVALID_ARGUMENT', 'the certificate signing request is malformed', {
       cause,

@@ -14,6 +14,7 @@ import {
 } from './credentials.ts';
 import { type EnrolmentComponents, type EnrolmentRequest, enrol, tryEach } from './enrolment.ts';
 import { identityOfCertificate } from './identity.ts';
+import { type Issuer, issuerOfChain } from './issuer.ts';
 import { obtainCertificate } from './obtain-certificate.ts';
 import { decryptKey, encryptKey, isEncryptedKey } from './private-key.ts';
 import { renewalDelay, retryDelay } from './renewal.ts';
@@ -38,6 +39,12 @@ export interface BootstrapInit extends SecurityConfigInit {
   readonly certificateValidityMs?: number;
 }
 
+/** What is on disk: the TLS key encrypted if there is a passphrase. */
+interface Content {
+  readonly files: NodeFiles;
+  readonly passphrase: string | undefined;
+}
+
 export interface JoinInit extends SecurityConfigInit, EnrolmentRequest {}
 
 /**
@@ -56,6 +63,8 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
   #running = false;
   #timer: Timer | undefined;
   #failures = 0;
+  /** Somebody asked for a renewal, which has not succeeded since. */
+  #isRequested = false;
   #renewal: Promise<void> | undefined;
   #passphrase: string | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -135,6 +144,11 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
     return this.#files.certificatePem;
   }
 
+  /** Who signed the certificate; undefined when that is not to be seen from the roots. */
+  get issuer(): Issuer | undefined {
+    return issuerOfChain(this.#files.certificatePem, this.#files.rootCaPem);
+  }
+
   get notAfter(): number {
     return this.#validity().notAfter;
   }
@@ -166,7 +180,7 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
    * is never encrypted, since nobody could unlock it.
    */
   async encryptKey(passphrase: string | undefined): Promise<void> {
-    await this.#write(() => ({ files: this.#files, passphrase, role: this.#identity.role }));
+    await this.#write((files) => ({ files, passphrase }));
   }
 
   /** What the files of a copy of this node are to hold; the key encrypted if `passphrase` is given. */
@@ -205,9 +219,19 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
     return this.#renewal;
   }
 
+  /** Has the certificate renewed now, and if that fails again and again later. */
+  requestRenewal(): void {
+    if (!this.#running || this.#isRequested) return;
+    this.#isRequested = true;
+    this.#renewOnSchedule();
+  }
+
   /** Trusts `pem`, which came over a connection verified by the roots so far. */
   async trustRoots(pem: string): Promise<void> {
-    if (pem !== this.#files.rootCaPem) await this.#install({ ...this.#files, rootCaPem: pem });
+    if (pem === this.#files.rootCaPem) return;
+    // Throws on what is no certificate, before anything is written.
+    new RootCa(pem);
+    await this.#install((files) => ({ ...files, rootCaPem: pem }));
   }
 
   async #renewOnce(): Promise<void> {
@@ -221,34 +245,33 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
         client.close();
       }
     });
-    await this.#install(files);
+    await this.#install(() => files);
     logger.info({ notAfter: new Date(this.notAfter) }, 'renewed the certificate of this node');
     this.#failures = 0;
+    this.#isRequested = false;
     this.#schedule(renewalDelay(this.#validity(), this.#now(), random));
   }
 
-  async #install(files: NodeFiles): Promise<void> {
-    const identity = identityOfCertificate(files.certificatePem);
-    await this.#write(() => ({ files, passphrase: this.#passphrase, role: identity.role }));
-    this.#identity = identity;
-    this.#files = files;
-    this.#rootCa = new RootCa(files.rootCaPem, this.#rootCa.keyPem);
+  async #install(next: (files: NodeFiles) => NodeFiles): Promise<void> {
+    await this.#write((files, passphrase) => ({ files: next(files), passphrase }));
     this.#clientCredentials.clear();
-    this.#source.update(files);
+    this.#source.update(this.#files);
     for (const listener of [...this.#listeners]) listener();
   }
 
-  /** One after the other: `next` is asked when its turn comes. */
-  #write(
-    next: () => { files: NodeFiles; passphrase: string | undefined; role: NodeRole },
-  ): Promise<void> {
+  /** One after the other: `next` is asked when its turn comes, and told what the last one left. */
+  #write(next: (files: NodeFiles, passphrase: string | undefined) => Content): Promise<void> {
     const writing = this.#writing.then(async () => {
-      const { files, passphrase: wanted, role } = next();
-      const passphrase = role === NodeRole.MANAGER ? wanted : undefined;
+      const { files, passphrase: wanted } = next(this.#files, this.#passphrase);
+      const identity = identityOfCertificate(files.certificatePem);
+      const passphrase = identity.role === NodeRole.MANAGER ? wanted : undefined;
       const { keyPem } = files;
       const stored = passphrase === undefined ? keyPem : encryptKey(keyPem, passphrase);
       await writeNodeFiles(this.#stateDir, { ...files, keyPem: stored });
       this.#passphrase = passphrase;
+      this.#identity = identity;
+      if (files.rootCaPem !== this.#files.rootCaPem) this.#rootCa = new RootCa(files.rootCaPem);
+      this.#files = files;
     });
     this.#writing = writing.catch(() => {});
     return writing;
@@ -267,6 +290,7 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
 
   #renewOnSchedule(): void {
     this.renew().catch((error) => {
+      if (this.#abort.signal.aborted) return;
       this.#failures++;
       const delayMs = retryDelay(this.#failures, this.#components.random);
       const details = { err: errorMessage(error), retryMs: Math.round(delayMs) };

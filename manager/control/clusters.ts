@@ -1,14 +1,16 @@
+import { SwarmError } from '../../common/errors.ts';
 import type { KeyRotation } from '../../proto/gen/swarm/control.ts';
 import type { Cluster, RootCA } from '../../proto/gen/swarm/objects.ts';
 import type { ClusterSpec } from '../../proto/gen/swarm/specs.ts';
-import { certificateDigest, generateJoinToken, newUnlockKey } from '../ca/index.ts';
+import { certificateDigest, generateJoinToken, newUnlockKey, nextRootCa } from '../ca/index.ts';
 import { atVersion, type ControlContext, requireObject, writeObject } from './control-context.ts';
 import { validateCluster, validateRotation } from './validate-cluster.ts';
 
 /**
  * Replaces the spec of the cluster and makes new tokens and keys where `rotation` asks for them. The
- * managers lock and unlock what they have on disk when they see what is written here.
- * Throws SWM_INVALID_ARGUMENT, SWM_FAILED_PRECONDITION, SWM_OUT_OF_SEQUENCE, SWM_NOT_IMPLEMENTED.
+ * managers lock and unlock what they have on disk when they see what is written here, and the leader
+ * carries out the rotation of the root CA that the spec may ask for.
+ * Throws SWM_INVALID_ARGUMENT, SWM_FAILED_PRECONDITION, SWM_OUT_OF_SEQUENCE.
  */
 export async function updateCluster(
   context: ControlContext,
@@ -18,14 +20,32 @@ export async function updateCluster(
 ): Promise<Cluster> {
   validateCluster(spec);
   validateRotation(rotation, spec);
+  const seen = context.store.view((tx) => requireObject(tx, 'cluster', context.clusterId));
+  const nextRoot = await nextRootCa(context, seen, spec);
   return writeObject(context, 'cluster', (tx) => {
     const cluster = requireObject(tx, 'cluster', context.clusterId);
-    const rootCa = cluster.rootCa && rotated(context, cluster.rootCa, rotation);
+    // What was made from an older root must not take the place of a newer one.
+    if (nextRoot && !isSameVersion(cluster, seen)) throw outOfSequence();
+    const root = nextRoot ?? cluster.rootCa;
+    const rootCa = root && rotated(context, root, rotation);
     const unlockKeys = nextUnlockKeys(context, cluster, spec, rotation);
-    const updated = atVersion({ ...cluster, spec, rootCa, unlockKeys }, version);
+    const kept = withoutSigningKey(spec, rootCa?.lastForcedRotation ?? 0);
+    const updated = atVersion({ ...cluster, spec: kept, rootCa, unlockKeys }, version);
     tx.update('cluster', updated);
     return updated;
   });
+}
+
+function isSameVersion(a: Cluster, b: Cluster): boolean {
+  return a.meta?.version?.index === b.meta?.version?.index;
+}
+
+/** The root that a spec brings is in the cluster's root then, and its key nowhere else. */
+function withoutSigningKey(spec: ClusterSpec, forceRotate: number): ClusterSpec {
+  if (!spec.caConfig) return spec;
+  const none = Buffer.alloc(0);
+  const caConfig = { ...spec.caConfig, signingCaCert: none, signingCaKey: none, forceRotate };
+  return { ...spec, caConfig };
 }
 
 function rotated(context: ControlContext, rootCa: RootCA, rotation: KeyRotation): RootCA {
@@ -51,4 +71,8 @@ function nextUnlockKeys(
   if (!spec.encryptionConfig?.autoLockManagers) return [];
   if (unlockKeys.length > 0 && !rotation.managerUnlockKey) return unlockKeys;
   return [newUnlockKey(random)];
+}
+
+function outOfSequence(): SwarmError {
+  return new SwarmError('SWM_OUT_OF_SEQUENCE', 'update out of sequence');
 }

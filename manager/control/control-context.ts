@@ -1,6 +1,7 @@
 import type { Clock } from '../../common/clock.ts';
 import { SwarmError } from '../../common/errors.ts';
 import type { Random } from '../../common/random.ts';
+import type { ExternalCaComponents } from '../ca/index.ts';
 import type { ConsensusApi } from '../consensus/types.ts';
 import type { Kind, ObjectTypes, ReadTx, Store, WriteTx } from '../store/types.ts';
 
@@ -11,6 +12,8 @@ export interface ControlContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly clusterId: string;
+  /** How CAs outside of the swarm are asked to sign. */
+  readonly external: ExternalCaComponents;
 }
 
 export function now(context: ControlContext): Date {

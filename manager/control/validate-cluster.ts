@@ -1,12 +1,16 @@
 import { durationMs } from '../../common/duration.ts';
 import { SwarmError } from '../../common/errors.ts';
 import type { KeyRotation } from '../../proto/gen/swarm/control.ts';
-import type { ClusterSpec } from '../../proto/gen/swarm/specs.ts';
-import { MIN_CERTIFICATE_VALIDITY_MS } from '../ca/index.ts';
+import {
+  type ClusterSpec,
+  type ExternalCA,
+  ExternalCA_CAProtocol,
+} from '../../proto/gen/swarm/specs.ts';
+import { MIN_CERTIFICATE_VALIDITY_MS, normalizePem } from '../ca/index.ts';
 import { negative } from './validate-duration.ts';
 import { invalid } from './validate-names.ts';
 
-/** Throws SWM_INVALID_ARGUMENT, and SWM_NOT_IMPLEMENTED for what this version cannot do. */
+/** Throws SWM_INVALID_ARGUMENT. */
 export function validateCluster(spec: ClusterSpec): void {
   if (spec.annotations?.name !== 'default') throw invalid('swarm spec must be named "default"');
   const expiry = spec.caConfig?.nodeCertExpiry;
@@ -22,7 +26,7 @@ export function validateCluster(spec: ClusterSpec): void {
       `the election tick (${electionTick}) must be above the heartbeat tick (${heartbeatTick})`,
     );
   }
-  validateUnsupported(spec);
+  for (const ca of spec.caConfig?.externalCas ?? []) validateExternalCa(ca);
 }
 
 /** Throws SWM_FAILED_PRECONDITION for a key that `spec` has no use for. */
@@ -33,15 +37,16 @@ export function validateRotation(rotation: KeyRotation, spec: ClusterSpec): void
   }
 }
 
-function validateUnsupported(spec: ClusterSpec): void {
-  const { externalCas = [], signingCaCert, signingCaKey, forceRotate } = spec.caConfig ?? {};
-  if (externalCas.length > 0)
-    throw unsupported('external certificate authorities are not supported');
-  if (signingCaCert?.length || signingCaKey?.length || forceRotate) {
-    throw unsupported('rotating the root CA is not supported');
+/** Throws SWM_INVALID_ARGUMENT for an external CA that could never be asked. */
+function validateExternalCa({ protocol, url, caCert }: ExternalCA): void {
+  if (protocol !== ExternalCA_CAProtocol.CFSSL) throw invalid('invalid external CA protocol');
+  if (!URL.canParse(url) || new URL(url).protocol !== 'https:') {
+    throw invalid(
+      `invalid URL of an external CA: "${url}"`,
+      'It looks like https://HOST:PORT/api/v1/cfssl/sign.',
+    );
   }
-}
-
-function unsupported(message: string): SwarmError {
-  return new SwarmError('SWM_NOT_IMPLEMENTED', message);
+  if (caCert.length > 0 && normalizePem(caCert.toString()) === '') {
+    throw invalid(`the CA certificate of the external CA at ${url} is not in PEM`);
+  }
 }

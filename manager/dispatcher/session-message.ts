@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { GossipPeer, SessionMessage } from '../../proto/gen/swarm/dispatcher.ts';
 import type { Cluster, Node } from '../../proto/gen/swarm/objects.ts';
 import type { WeightedPeer } from '../../proto/gen/swarm/types.ts';
+import { trustBundleOf } from '../ca/index.ts';
 import type { MemberStatus } from '../consensus/types.ts';
 import type { ReadTx, StoreChange } from '../store/types.ts';
 
@@ -15,7 +16,7 @@ export function sharedContent(tx: ReadTx, members: readonly MemberStatus[]): Sha
   return {
     managers: weightedManagers(members),
     networkBootstrapKeys: cluster?.networkBootstrapKeys ?? [],
-    rootCa: cluster?.rootCa?.caCert ?? Buffer.alloc(0),
+    rootCa: trustBundleOf(cluster?.rootCa),
     gossipPeers: gossipPeers(tx),
     vxlanUdpPort: cluster?.vxlanUdpPort ?? 0,
     clusterId: cluster?.id ?? '',

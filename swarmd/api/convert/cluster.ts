@@ -1,6 +1,5 @@
-import 'reflect-metadata';
-import { X509Certificate } from '@peculiar/x509';
 import { durationNs, msToDuration, nsToDuration } from '../../../common/duration.ts';
+import { trustBundleOf, wantedIssuer } from '../../../manager/index.ts';
 import type { Cluster } from '../../../proto/gen/swarm/objects.ts';
 import {
   type ClusterSpec,
@@ -156,24 +155,13 @@ function externalCaFromApi(json: JsonReader): ExternalCA {
   };
 }
 
-/** Parsing a certificate takes a millisecond, and GET /info asks often: the last one is kept. */
-let parsed: { pem: string; subject: string; publicKey: string } | undefined;
-
-function trustToApi(cluster: Cluster) {
-  const pem = Buffer.from(cluster.rootCa?.caCert ?? []).toString('utf8');
-  if (pem === '') return {};
-  if (parsed?.pem !== pem) parsed = { pem, ...issuerOf(pem) };
+/** What nodes show when they are done: what they trust, and who signed for them. */
+function trustToApi({ rootCa }: Cluster) {
+  const issuer = wantedIssuer(rootCa);
+  if (!issuer) return {};
   return {
-    TrustRoot: pem,
-    CertIssuerSubject: parsed.subject,
-    CertIssuerPublicKey: parsed.publicKey,
-  };
-}
-
-function issuerOf(pem: string) {
-  const certificate = new X509Certificate(pem);
-  return {
-    subject: Buffer.from(certificate.subjectName.toArrayBuffer()).toString('base64'),
-    publicKey: Buffer.from(certificate.publicKey.rawData).toString('base64'),
+    TrustRoot: trustBundleOf(rootCa).toString(),
+    CertIssuerSubject: issuer.subject.toString('base64'),
+    CertIssuerPublicKey: issuer.publicKey.toString('base64'),
   };
 }

@@ -5,6 +5,7 @@ import { silentLogger } from '../../../common/logger.ts';
 import { systemRandom } from '../../../common/random.ts';
 import { authorizationInterceptor } from '../../../manager/ca/authorization.ts';
 import { CertificateAuthority, caService, nodeCaService } from '../../../manager/ca/ca-service.ts';
+import { httpsPost } from '../../../manager/ca/https-post.ts';
 import { generateJoinToken } from '../../../manager/ca/join-token.ts';
 import { SecurityConfig } from '../../../manager/ca/security-config.ts';
 import type { MemoryStore } from '../../../manager/store/memory-store.ts';
@@ -61,7 +62,8 @@ export async function startCaCluster(t: TestContext): Promise<CaCluster> {
   });
   const removed = new Set<string>();
   const { clusterId } = security.identity;
-  const authority = new CertificateAuthority({ ...components, store }, { clusterId });
+  const external = { post: httpsPost, tls: () => security.copy(undefined) };
+  const authority = new CertificateAuthority({ ...components, store, external }, { clusterId });
   const server = new Server({
     interceptors: [
       authorizationInterceptor({

@@ -10,6 +10,7 @@ import { Cluster, Network, Node } from '../../../proto/gen/swarm/objects.ts';
 import { ClusterSpec, NetworkSpec, ServiceSpec } from '../../../proto/gen/swarm/specs.ts';
 import { type NodeRole, NodeState } from '../../../proto/gen/swarm/types.ts';
 import { localStore } from '../../support/local-store.ts';
+import { noExternalCa } from '../../support/no-external-ca.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -34,6 +35,7 @@ export async function controlBench(_t?: TestContext): Promise<Bench> {
     random,
     clusterId: CLUSTER_ID,
     members: { members: () => members },
+    external: noExternalCa,
   };
   const control = leaderControl(context);
   const root = await createRootCa(clock.now());
@@ -41,6 +43,7 @@ export async function controlBench(_t?: TestContext): Promise<Bench> {
   await store.update((tx) => {
     const rootCa = {
       caCert: Buffer.from(root.certificatePem),
+      caKey: Buffer.from(root.keyPem ?? ''),
       joinTokens: { worker: token(), manager: token() },
     };
     const spec = ClusterSpec.fromPartial({ annotations: { name: 'default' } });

@@ -1,0 +1,143 @@
+import { type Clock, sleep, type Timer } from '../../common/clock.ts';
+import { errorMessage } from '../../common/errors.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { Random } from '../../common/random.ts';
+import type { Startable } from '../../common/startable.ts';
+import { Trigger } from '../../common/trigger.ts';
+import type { Commit, ReadTx, Store } from '../store/types.ts';
+import {
+  finishedRotation,
+  nextRotationStep,
+  type RotationStep,
+  toldToRotate,
+} from './root-rotation.ts';
+
+/** So many nodes are told per period that they must renew: each asks the leader for a signature. */
+const BATCH = 30;
+const PERIOD_MS = 3_000;
+/** How long the answer of a node that was told may take to be seen. */
+const TOLD_LATELY_MS = 10_000;
+
+export interface RootRotatorComponents {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface RootRotatorInit {
+  readonly clusterId: string;
+}
+
+/**
+ * Brings every node to the root that signs now, while this manager leads, and then ends the
+ * rotation. It looks again whenever nodes or the cluster change, and every 3 s while it waits.
+ */
+export class RootRotator implements Startable {
+  readonly #components: RootRotatorComponents;
+  readonly #clusterId: string;
+  readonly #trigger = new Trigger();
+  readonly #abort = new AbortController();
+  /** When a node was told, in milliseconds of the monotonic clock. */
+  readonly #told = new Map<string, number>();
+  #unsubscribe = () => {};
+  #running: Promise<void> = Promise.resolve();
+  #again: Timer | undefined;
+  #nextBatchAt = 0;
+
+  constructor(components: RootRotatorComponents, init: RootRotatorInit) {
+    this.#components = components;
+    this.#clusterId = init.clusterId;
+  }
+
+  async start(): Promise<void> {
+    this.#unsubscribe = this.#components.store.subscribe((commit) => this.#onCommit(commit));
+    this.#trigger.fire();
+    this.#running = this.#run(this.#abort.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#unsubscribe();
+    this.#again?.cancel();
+    this.#abort.abort(new Error('the root rotator was stopped'));
+    await this.#running;
+  }
+
+  #onCommit({ changes, restored }: Commit): void {
+    const concerns = changes.some(({ kind }) => kind === 'node' || kind === 'cluster');
+    if (restored || concerns) this.#trigger.fire();
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#components;
+    while (!signal.aborted) {
+      await this.#trigger.wait(signal).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        await this.#act();
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ err: errorMessage(error) }, 'the rotation of the root CA is tried again');
+        await sleep(clock, PERIOD_MS, signal).catch(() => undefined);
+        this.#trigger.fire();
+      }
+    }
+  }
+
+  async #act(): Promise<void> {
+    const step = this.#components.store.view((tx) => this.#look(tx));
+    if (!step) return;
+    if (step.finished) await this.#finish();
+    else if (step.tell.length > 0) await this.#tell(step);
+    if (step.waiting.length > 0) this.#lookAgainIn(PERIOD_MS);
+  }
+
+  #look(tx: ReadTx): RotationStep | undefined {
+    const rootCa = tx.get('cluster', this.#clusterId)?.rootCa;
+    const now = this.#components.clock.monotonic();
+    return (
+      rootCa &&
+      nextRotationStep(rootCa, tx.all('node'), {
+        limit: now < this.#nextBatchAt ? 0 : BATCH,
+        toldLately: (nodeId) => now - (this.#told.get(nodeId) ?? -Infinity) < TOLD_LATELY_MS,
+      })
+    );
+  }
+
+  async #tell({ tell, waiting }: RotationStep): Promise<void> {
+    const { store, clock, logger } = this.#components;
+    const now = clock.monotonic();
+    this.#nextBatchAt = now + PERIOD_MS;
+    await store.batch(tell, (tx, id) => {
+      const node = tx.get('node', id);
+      if (node) tx.update('node', toldToRotate(node));
+    });
+    for (const id of tell) this.#told.set(id, now);
+    const counts = { told: tell.length, waiting: waiting.length };
+    logger.info(counts, 'nodes are to renew their certificates');
+  }
+
+  async #finish(): Promise<void> {
+    const { store, random, logger } = this.#components;
+    const hash = await store.update((tx) => {
+      const cluster = tx.get('cluster', this.#clusterId);
+      // Somebody may have joined, or begun another rotation, since.
+      if (!cluster?.rootCa || !this.#look(tx)?.finished) return undefined;
+      const rootCa = finishedRotation(cluster.rootCa, random);
+      tx.update('cluster', { ...cluster, rootCa });
+      return rootCa.caCertHash;
+    });
+    if (hash === undefined) return;
+    this.#told.clear();
+    logger.info(
+      { root: hash },
+      'every node has a certificate of the new root CA; the old one is gone',
+    );
+  }
+
+  #lookAgainIn(ms: number): void {
+    this.#again?.cancel();
+    if (this.#abort.signal.aborted) return;
+    this.#again = this.#components.clock.setTimer(ms, () => this.#trigger.fire());
+  }
+}
