@@ -13,6 +13,8 @@ export interface ManagerComponents extends Pacing {
   readonly securityConfig: SecurityConfig;
   /** What this node's gossip says of the others' life: the dispatcher then waits less for the dead. */
   readonly gossip?: GossipOpinion;
+  /** Told how long each proposal took until it was applied here, milliseconds. */
+  readonly onProposed?: ((ms: number) => void) | undefined;
   /** From `readManagerKeys`. A manager that is not locked, or is new, finds them itself. */
   readonly keys?: KeyFile | undefined;
 }

@@ -35,9 +35,10 @@ import { addManagerServices } from './manager-services.ts';
 import { openConsensus, openManagerKeys, removeManagerState } from './raft-state.ts';
 import { callUnary } from './rpc.ts';
 import { RpcServer } from './rpc-server.ts';
+import { kinds } from './store/kinds.ts';
 import { MemoryStore } from './store/memory-store.ts';
-import type { Commit, ReadTx } from './store/types.ts';
-import type { ControlApi, ManagerApi } from './types.ts';
+import type { Commit, Kind, ReadTx } from './store/types.ts';
+import type { ControlApi, ManagerApi, ManagerStats } from './types.ts';
 
 /** How long a write waits for a leader, in the middle of an election. */
 const LEADER_WAIT_MS = 3_000;
@@ -163,6 +164,13 @@ export class Manager implements ManagerApi {
 
   members(): readonly MemberStatus[] {
     return this.#consensus?.members() ?? [];
+  }
+
+  stats(): ManagerStats | undefined {
+    const stats = this.#consensus?.stats();
+    if (!stats) return undefined;
+    const count = (tx: ReadTx) => Object.fromEntries(kinds.map((kind) => [kind, tx.count(kind)]));
+    return { ...stats, objects: this.#store.view(count) as Record<Kind, number> };
   }
 
   async read<T>(view: (tx: ReadTx) => T, signal?: AbortSignal): Promise<T> {

@@ -18,8 +18,8 @@ import type {
   ServiceSpec,
 } from '../proto/gen/swarm/specs.ts';
 import type { NodeRole } from '../proto/gen/swarm/types.ts';
-import type { MemberStatus } from './consensus/types.ts';
-import type { Commit, ReadTx } from './store/types.ts';
+import type { ConsensusStats, MemberStatus } from './consensus/index.ts';
+import type { Commit, Kind, ReadTx } from './store/types.ts';
 
 /** Who a certificate says its bearer is: CN, OU and O. */
 export interface CertificateIdentity {
@@ -71,6 +71,11 @@ export interface ControlApi {
   removeConfig(id: string): Promise<void>;
 }
 
+/** What a manager holds, for metrics. */
+export interface ManagerStats extends ConsensusStats {
+  readonly objects: Readonly<Record<Kind, number>>;
+}
+
 /** A manager as the daemon uses it. */
 export interface ManagerApi {
   /** Resolves once the manager serves: it leads, or it has a leader and a store that is up to date. */
@@ -80,6 +85,8 @@ export interface ManagerApi {
   readonly isLeader: boolean;
   leader(): MemberStatus | undefined;
   members(): readonly MemberStatus[];
+  /** Cheap. Undefined while the manager is being prepared. */
+  stats(): ManagerStats | undefined;
   /**
    * Reads the store linearizably: waits for a ReadIndex first. Rejects with SWM_NO_LEADER at once
    * when there is none.

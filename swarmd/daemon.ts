@@ -9,12 +9,22 @@ import { TurnQueue } from '../common/turn-queue.ts';
 import { createGossip, LinuxKernel, NetDriver } from '../netdriver/index.ts';
 import { Engine } from '../worker/index.ts';
 import { splitHostPort } from './addresses.ts';
-import { type ApiServer, createApiServer, type ListenAddress } from './api/index.ts';
+import { type ApiServer, createApiServer, type ListenAddress, Listener } from './api/index.ts';
+import {
+  EventLoopWatch,
+  Metrics,
+  metricsHandler,
+  metricsRoute,
+  NodeLoopProbe,
+  processFacts,
+} from './metrics/index.ts';
 import { SwarmNode } from './node.ts';
 import type { DaemonOptions } from './options.ts';
 import { readSystemInfo } from './system-info.ts';
 
 const DEFAULT_TLS_PORT = 2376;
+/** Docker's for metrics. */
+const DEFAULT_METRICS_PORT = 9323;
 
 /**
  * One node: engine, network driver, membership and API. They start in the order in which they need
@@ -27,15 +37,25 @@ export class Daemon implements Startable {
   #netdriver: NetDriver | undefined;
   #node: SwarmNode | undefined;
   #api: ApiServer | undefined;
+  #metricsListener: Listener | undefined;
+  readonly #watch: EventLoopWatch;
+  readonly #metrics: Metrics;
 
   constructor(components: { logger: Logger }, options: DaemonOptions) {
     this.#logger = components.logger;
     this.#options = options;
+    this.#metrics = new Metrics({ manager: () => this.#node?.manager, process: processFacts });
+    this.#watch = new EventLoopWatch({
+      clock: systemClock,
+      logger: this.#logger.child({ module: 'event-loop' }),
+      probe: new NodeLoopProbe(),
+      onPeriod: (period, reading) => this.#metrics.loopPeriod(period, reading),
+    });
   }
 
   async start(): Promise<void> {
     const { stateDir, runDir, containerd, cgroupParent, gossipPort, label } = this.#options;
-    const turns = new TurnQueue();
+    const turns = new TurnQueue({ onTurn: (what) => this.#watch.note(what) });
     const base = { clock: systemClock, random: systemRandom, yieldTurn: turns.next };
     const log = (module: string) => this.#logger.child({ module });
     const netdriver = new NetDriver(
@@ -59,29 +79,52 @@ export class Daemon implements Startable {
     );
     const systemInfo = await readSystemInfo({ stateDir, labels: label });
     const node = new SwarmNode(
-      { ...base, logger: log('node'), engine, netdriver, systemInfo },
+      {
+        ...base,
+        logger: log('node'),
+        engine,
+        netdriver,
+        systemInfo,
+        onProposed: (ms) => this.#metrics.proposed(ms),
+      },
       { stateDir, gossipPort },
     );
     const api = createApiServer(
       { ...base, logger: log('api'), node },
-      { listen: await this.#listen() },
+      { listen: await this.#listen(), extend: metricsRoute(this.#metrics, this.#watch) },
     );
     this.#engine = engine;
     this.#netdriver = netdriver;
     this.#node = node;
+    await this.#watch.start();
     await engine.start();
     await node.start();
     await api.start();
     this.#api = api;
+    await this.#serveMetrics();
     this.#logger.info({ stateDir, runDir }, 'swarmd is ready');
   }
 
   /** Containers and networks stay as they are. */
   async stop(): Promise<void> {
+    await this.#metricsListener?.stop();
     await this.#api?.stop();
     await this.#node?.stop();
     await this.#engine?.stop();
     await this.#netdriver?.stop();
+    await this.#watch.stop();
+  }
+
+  async #serveMetrics(): Promise<void> {
+    const { metricsAddr } = this.#options;
+    if (!metricsAddr) return;
+    const address = splitHostPort(metricsAddr, DEFAULT_METRICS_PORT);
+    if (!address?.host) {
+      throw new SwarmError('SWM_INVALID_ARGUMENT', `${metricsAddr} is not a host:port for metrics`);
+    }
+    const listener = new Listener(metricsHandler(this.#metrics), { kind: 'tcp', ...address });
+    await listener.start();
+    this.#metricsListener = listener;
   }
 
   async #listen(): Promise<ListenAddress[]> {

@@ -30,6 +30,8 @@ export interface MembershipComponents extends Pacing {
   readonly engine: EngineApi;
   readonly netdriver: NetDriverApi;
   readonly systemInfo: SystemInfo;
+  /** For metrics, see `ManagerComponents`. */
+  readonly onProposed?: ((ms: number) => void) | undefined;
 }
 
 export interface MembershipInit {
@@ -162,10 +164,10 @@ export class Membership {
   }
 
   async #startManager(mode: ManagerMode, keys?: KeyFile): Promise<void> {
-    const { clock, random, logger, netdriver, yieldTurn } = this.#components;
+    const { clock, random, logger, netdriver, yieldTurn, onProposed } = this.#components;
     const { securityConfig } = this;
     const manager = new Manager(
-      { clock, random, logger, yieldTurn, securityConfig, gossip: netdriver, keys },
+      { clock, random, logger, yieldTurn, onProposed, securityConfig, gossip: netdriver, keys },
       {
         stateDir: swarmDir(this.#init.stateDir),
         listenAddr: this.#record.listenAddr,

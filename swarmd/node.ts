@@ -49,6 +49,8 @@ export interface SwarmNodeComponents extends Pacing {
   readonly engine: EngineApi;
   readonly netdriver: NetDriverApi;
   readonly systemInfo: SystemInfo;
+  /** For metrics, see `ManagerComponents`. */
+  readonly onProposed?: ((ms: number) => void) | undefined;
 }
 
 export interface SwarmNodeInit {

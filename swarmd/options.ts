@@ -13,6 +13,8 @@ export interface DaemonOptions {
   readonly cgroupParent: string;
   readonly gossipPort: number;
   readonly logLevel: string;
+  /** host:port; without it, metrics are at /metrics of the API alone. */
+  readonly metricsAddr?: string;
   readonly tlscacert?: string;
   readonly tlscert?: string;
   readonly tlskey?: string;
@@ -43,6 +45,7 @@ export function parseOptions(argv: readonly string[]): DaemonOptions {
     .option('--label <key=value>', 'engine label of this node', label, [])
     .option('--cgroup-parent <path>', 'where containers have their control groups', '/swarm')
     .option('--gossip-port <port>', 'port of gossip', port, 7946)
+    .option('--metrics-addr <host:port>', 'serve /metrics, and nothing else, on a tcp port too')
     .addOption(new Option('--log-level <level>', 'what is logged').choices(LEVELS).default('info'));
   return command.parse(argv).opts<DaemonOptions>();
 }

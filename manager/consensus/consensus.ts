@@ -50,7 +50,7 @@ export class Consensus implements ConsensusApi, Startable {
   readonly #replica: Replica;
   readonly #leaderWatch: LeaderWatch;
   readonly #leadership: Leadership;
-  readonly #proposals = new Proposals();
+  readonly #proposals: Proposals;
   readonly #reads: Reads;
   readonly #changes: MemberChanges;
   readonly #transfer: Transfer;
@@ -80,6 +80,7 @@ export class Consensus implements ConsensusApi, Startable {
   ) {
     this.#components = components;
     this.#init = init;
+    this.#proposals = new Proposals(components);
     // An election may take up to twice the election timeout; a leader is missed only after that.
     const patienceMs = 2 * defaults.electionMs(init);
     this.#leaderWatch = new LeaderWatch(components, { patienceMs });

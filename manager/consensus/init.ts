@@ -16,6 +16,8 @@ export interface ConsensusComponents extends Dialer, Pacing {
   readonly logger: Logger;
   readonly stateMachine: StateMachine;
   readonly keys: KeyRing;
+  /** Told how long each proposal took until it was applied here, milliseconds. */
+  readonly onProposed?: ((ms: number) => void) | undefined;
   /** Where the log is kept; LevelDB by default. */
   readonly openLogDb?: OpenLogDb | undefined;
 }

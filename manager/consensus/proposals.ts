@@ -1,8 +1,17 @@
+import type { Clock } from '../../common/clock.ts';
 import type { SwarmError } from '../../common/errors.ts';
+
+export interface ProposalsComponents {
+  readonly clock: Clock;
+  /** Told how long each of them took until it was applied, milliseconds. */
+  readonly onProposed?: ((ms: number) => void) | undefined;
+}
 
 interface Waiter {
   readonly index: number;
   readonly bytes: number;
+  /** When it was proposed, monotonic milliseconds. */
+  readonly at: number;
   resolve(): void;
   reject(error: SwarmError): void;
 }
@@ -12,9 +21,14 @@ interface Waiter {
  * entry was applied while this manager led without a break since the proposal, or leadership ended.
  */
 export class Proposals {
+  readonly #components: ProposalsComponents;
   #waiters: Waiter[] = [];
   #head = 0;
   #bytes = 0;
+
+  constructor(components: ProposalsComponents) {
+    this.#components = components;
+  }
 
   /** Payload of the entries that are waited for. */
   get bytes(): number {
@@ -24,8 +38,9 @@ export class Proposals {
   /** Indexes come in growing order. */
   add(index: number, bytes: number): Promise<void> {
     this.#bytes += bytes;
+    const at = this.#components.clock.monotonic();
     const outcome = new Promise<void>((resolve, reject) => {
-      this.#waiters.push({ index, bytes, resolve, reject });
+      this.#waiters.push({ index, bytes, at, resolve, reject });
     });
     // Whoever does not look at the outcome must not bring the process down with it.
     outcome.catch(() => undefined);
@@ -33,9 +48,12 @@ export class Proposals {
   }
 
   applied(index: number): void {
+    const { clock, onProposed } = this.#components;
+    const now = clock.monotonic();
     while (this.#head < this.#waiters.length && this.#waiters[this.#head]!.index <= index) {
       const waiter = this.#waiters[this.#head++]!;
       this.#bytes -= waiter.bytes;
+      onProposed?.(now - waiter.at);
       waiter.resolve();
     }
     if (this.#head > 1024 && this.#head * 2 > this.#waiters.length) {

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import { type Logger, silentLogger } from '../../common/logger.ts';
 import { type Random, systemRandom } from '../../common/random.ts';
+import type { Pacing } from '../../common/slices.ts';
 import type { Startable } from '../../common/startable.ts';
 import { createApp } from './app.ts';
 import { EventHub } from './events/event-hub.ts';
@@ -9,10 +10,10 @@ import { EventSources } from './events/event-sources.ts';
 import { type ListenAddress, Listener } from './listener.ts';
 import type { SwarmNodeApi } from './node-api.ts';
 
-export type { ListenAddress } from './listener.ts';
+export { type ListenAddress, Listener } from './listener.ts';
 export type * from './node-api.ts';
 
-export interface ApiServerComponents {
+export interface ApiServerComponents extends Pacing {
   readonly node: SwarmNodeApi;
   readonly logger?: Logger;
   readonly clock?: Clock;
@@ -33,10 +34,10 @@ export interface ApiServer extends Startable {
 /** The Docker Engine API of one node, on all the sockets of `init.listen`. */
 export function createApiServer(components: ApiServerComponents, init: ApiServerInit): ApiServer {
   const { node, logger = silentLogger } = components;
-  const { clock = systemClock, random = systemRandom } = components;
+  const { clock = systemClock, random = systemRandom, yieldTurn } = components;
   const events = new EventHub();
   const sources = new EventSources({ node, events, clock });
-  const app = createApp({ node, logger, clock, random, events }, init.extend);
+  const app = createApp({ node, logger, clock, yieldTurn, random, events }, init.extend);
   const listeners = init.listen.map(
     (address) => new Listener((request, response) => app.routing(request, response), address),
   );

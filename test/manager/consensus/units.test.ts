@@ -200,7 +200,9 @@ describe('reads', () => {
 });
 
 it('proposals are settled once, in order', async () => {
-  const proposals = new Proposals();
+  const clock = new VirtualClock();
+  const latencies: number[] = [];
+  const proposals = new Proposals({ clock, onProposed: (ms) => latencies.push(ms) });
   const settled: string[] = [];
   for (let i = 1; i <= 4; i++) {
     proposals.add(i, 10).then(
@@ -209,7 +211,9 @@ it('proposals are settled once, in order', async () => {
     );
   }
   assert.equal(proposals.bytes, 40);
+  clock.advance(7);
   proposals.applied(2);
+  assert.deepEqual(latencies, [7, 7]);
   assert.equal(proposals.bytes, 20);
   proposals.rejectAll(new SwarmError('SWM_UNAVAILABLE', 'lost'));
   proposals.applied(4);

@@ -229,6 +229,10 @@ export class FakeManager implements ManagerApi {
     return this.#bench.members;
   }
 
+  stats() {
+    return undefined;
+  }
+
   async read<T>(view: Parameters<ManagerApi['readLocal']>[0] & ((tx: never) => T)): Promise<T> {
     if (this.failure) throw this.failure;
     return this.#bench.store.view(view as never) as T;
