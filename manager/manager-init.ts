@@ -54,4 +54,9 @@ export interface ManagerInit {
    * still, or again, to be a manager, it needs a new one, in mode `join` and without the old state.
    */
   readonly onRemoved?: () => void;
+  /**
+   * This manager takes part in Raft no more, as its disk or its state failed; `Manager.failure` says
+   * why. A new one, in mode `restart`, goes on from what is on disk.
+   */
+  readonly onFailed?: () => void;
 }

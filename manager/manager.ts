@@ -71,6 +71,7 @@ export class Manager implements ManagerApi {
   #keys: KeyFile | undefined;
   #consensus: Consensus | undefined;
   #lockKeeper: LockKeeper | undefined;
+  #failure: SwarmError | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(components: ManagerComponents, init: ManagerInit) {
@@ -107,6 +108,11 @@ export class Manager implements ManagerApi {
     return this.#consensus?.isLeader ?? false;
   }
 
+  /** Why this manager takes part in Raft no more, although nobody stopped or removed it. */
+  get failure(): SwarmError | undefined {
+    return this.#failure;
+  }
+
   /**
    * Rejects, with nothing left running: with SWM_FAILED_PRECONDITION when the address is taken, and
    * with whatever kept a cluster from being begun or entered. After a restart without a quorum it
@@ -120,7 +126,8 @@ export class Manager implements ManagerApi {
       // Before it joins: the leader looks whether somebody answers here.
       await this.#server.listen(this.#init.listenAddr);
       const components = { ...this.#components, stateMachine: this.#store, keys: this.#keys };
-      const consensus = await openConsensus(components, this.#init, signal);
+      const onFailure = (error: SwarmError) => this.#onFailure(error);
+      const consensus = await openConsensus(components, this.#init, signal, onFailure);
       if (this.#closing.signal.aborted) {
         // Stopped in the meantime, when this was not there to be stopped.
         await consensus.stop();
@@ -282,6 +289,12 @@ export class Manager implements ManagerApi {
     throw new SwarmError('SWM_UNAVAILABLE', 'This manager is being prepared.');
   }
 
+  #onFailure(error: SwarmError): void {
+    this.#failure = error;
+    this.#components.logger.error({ err: error }, 'this manager cannot go on');
+    this.#init.onFailed?.();
+  }
+
   /** Waits until this manager can be asked and told. */
   async #serving(consensus: Consensus): Promise<void> {
     const { mode } = this.#init;
@@ -327,6 +340,7 @@ export class Manager implements ManagerApi {
 
   async #controlTarget(): Promise<ControlApi> {
     const consensus = this.#running();
+    if (this.#failure) throw this.#failure;
     await waitForLeader(consensus, LEADER_WAIT_MS, this.#closing.signal);
     return consensus.isLeader ? this.#localControl : this.#forwardingControl;
   }

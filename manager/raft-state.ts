@@ -52,12 +52,14 @@ export interface OpenConsensusComponents extends ManagerComponents {
 
 /**
  * The log of this manager, as `init.mode` says: a new one, the stored one, or that of a new member
- * that asks the others to let it in. This manager must listen already when it does.
+ * that asks the others to let it in. This manager must listen already when it does. `onFailure` is
+ * called at most once, when it takes part no more.
  */
 export async function openConsensus(
   components: OpenConsensusComponents,
   init: ManagerInit,
   signal: AbortSignal,
+  onFailure: (error: SwarmError) => void,
 ): Promise<Consensus> {
   const { securityConfig, logger } = components;
   const { mode, advertiseAddr: addr } = init;
@@ -72,7 +74,7 @@ export async function openConsensus(
     dir: logDir(init.stateDir),
     nodeId: securityConfig.identity.nodeId,
     addr,
-    onFailure: (err) => logger.error({ err }, 'this manager cannot go on'),
+    onFailure: (error) => onFailure(error),
     onRemoved: () => init.onRemoved?.(),
   };
   if (mode.type === 'bootstrap') return Consensus.open(own, { ...boot, bootstrap: true });

@@ -1,4 +1,5 @@
 import type { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
+import type { SwarmError } from '../common/errors.ts';
 import type { KeyRotation } from '../proto/gen/swarm/control.ts';
 import type { LogMessage, SubscribeLogsRequest } from '../proto/gen/swarm/logs.ts';
 import type {
@@ -83,6 +84,8 @@ export interface ManagerApi {
   stop(): Promise<void>;
   readonly control: ControlApi;
   readonly isLeader: boolean;
+  /** Why it takes part in Raft no more: its disk failed, say. Reads go on if it is the only manager. */
+  readonly failure: SwarmError | undefined;
   leader(): MemberStatus | undefined;
   members(): readonly MemberStatus[];
   /** Cheap. Undefined while the manager is being prepared. */

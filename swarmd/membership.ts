@@ -4,7 +4,13 @@ import { errorMessage } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
 import type { Pacing } from '../common/slices.ts';
-import { type KeyFile, Manager, type ManagerMode, type SecurityConfig } from '../manager/index.ts';
+import {
+  type KeyFile,
+  Manager,
+  type ManagerMode,
+  readManagerKeys,
+  type SecurityConfig,
+} from '../manager/index.ts';
 import { gossipPeerId, type NetDriverApi } from '../netdriver/index.ts';
 import { IssuanceState, type NodeDescription, NodeRole } from '../proto/gen/swarm/types.ts';
 import {
@@ -17,6 +23,7 @@ import {
 } from '../worker/index.ts';
 import { joinHostPort, splitHostPort } from './addresses.ts';
 import type { SystemInfo } from './api/node-api.ts';
+import { hasRoom } from './disk-room.ts';
 import { describeNode } from './node-description.ts';
 import { gossipKey, type NodeRecord, swarmDir, writeNodeRecord } from './node-files.ts';
 
@@ -174,6 +181,7 @@ export class Membership {
         advertiseAddr: this.#record.advertiseAddr,
         mode,
         onRemoved: () => this.#enqueue(() => this.#replaceManager(manager)),
+        onFailed: () => this.#onFailed(manager),
       },
     );
     await manager.start().catch(async (error: unknown) => {
@@ -250,6 +258,38 @@ export class Membership {
     await this.#followRole();
   }
 
+  /** It is begun again from its disk, when there is room on it, and until then left to answer. */
+  #onFailed(manager: Manager): void {
+    this.#init.onChange();
+    const { clock } = this.#components;
+    clock.setTimer(MANAGER_RETRY_MS, async () => {
+      if (this.#stopped || this.#manager !== manager) return;
+      if (await hasRoom(swarmDir(this.#init.stateDir))) {
+        this.#enqueue(() => this.#restartManager(manager));
+      } else this.#onFailed(manager);
+    });
+  }
+
+  async #restartManager(manager: Manager): Promise<void> {
+    if (this.#manager !== manager) return;
+    const { heldUnlockKey } = manager;
+    this.#manager = undefined;
+    this.#init.onChange();
+    await manager.stop();
+    await this.#tryToRestart(heldUnlockKey);
+  }
+
+  async #tryToRestart(unlockKey: Uint8Array | undefined): Promise<void> {
+    await this.#startOrRetry(
+      async () => {
+        const stateDir = swarmDir(this.#init.stateDir);
+        const keys = await readManagerKeys(this.#components, stateDir, unlockKey);
+        await this.#startManager({ type: 'restart' }, keys);
+      },
+      () => this.#tryToRestart(unlockKey),
+    );
+  }
+
   async #endManager(manager: Manager): Promise<void> {
     this.#manager = undefined;
     this.#init.onChange();
@@ -263,13 +303,20 @@ export class Membership {
    */
   async #followRole(): Promise<void> {
     if (this.role === NodeRole.WORKER && this.#manager) return this.#endManager(this.#manager);
+    await this.#startOrRetry(
+      () => this.#startManager({ type: 'join', remotes: this.#record.managers }),
+      () => this.#followRole(),
+    );
+  }
+
+  async #startOrRetry(start: () => Promise<void>, retry: () => Promise<void>): Promise<void> {
     if (this.role !== NodeRole.MANAGER || this.#manager) return;
     try {
-      await this.#startManager({ type: 'join', remotes: this.#record.managers });
+      await start();
     } catch (error) {
       const { clock, logger } = this.#components;
       logger.warn({ err: errorMessage(error) }, 'the manager could not start, and is tried again');
-      clock.setTimer(MANAGER_RETRY_MS, () => this.#enqueue(() => this.#followRole()));
+      clock.setTimer(MANAGER_RETRY_MS, () => this.#enqueue(retry));
     }
   }
 

@@ -116,7 +116,7 @@ export class SwarmNode implements SwarmNodeApi {
       nodeAddr: record ? (splitHostPort(record.advertiseAddr, 0)?.host ?? '') : '',
       localNodeState: this.#phase,
       role: this.#role(),
-      error: this.#error,
+      error: this.#error || textOf(membership?.manager?.failure),
       remoteManagers: (membership?.session?.managers ?? []).flatMap(({ peer }) =>
         peer ? [{ nodeId: peer.nodeId, addr: peer.addr }] : [],
       ),
@@ -413,6 +413,10 @@ export class SwarmNode implements SwarmNodeApi {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+function textOf(failure: SwarmError | undefined): string {
+  return failure ? `${failure.message} ${failure.hint ?? ''}`.trim() : '';
 }
 
 function withPort(addr: string): string {

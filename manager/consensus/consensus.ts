@@ -60,6 +60,8 @@ export class Consensus implements ConsensusApi, Startable {
   #stopping: Promise<void> | undefined;
   /** Why this manager takes no part any more, if so. */
   #ended: SwarmError | undefined;
+  /** Its disk failed, and since nobody else has a vote, what it has applied is all that there is. */
+  #readsAlone = false;
 
   /**
    * Opens the log in `init.dir`, or begins one as `init` says. Nothing runs before `start`. Rejects
@@ -177,6 +179,7 @@ export class Consensus implements ConsensusApi, Startable {
   }
 
   readIndex(signal?: AbortSignal): Promise<number> {
+    if (this.#readsAlone) return Promise.resolve(this.appliedIndex);
     if (this.#ended) return Promise.reject(this.#ended);
     return this.#reads.read(signal);
   }
@@ -320,7 +323,9 @@ export class Consensus implements ConsensusApi, Startable {
 
   #onLeadershipLost(): void {
     this.#components.stateMachine.discardProposals();
-    const message = 'This manager lost leadership before the change was known to be committed.';
+    const message = this.#ended
+      ? this.#ended.message
+      : 'This manager lost leadership before the change was known to be committed.';
     const hint = 'The change may or may not have been made: look before you try again.';
     this.#proposals.rejectAll(new SwarmError('SWM_UNAVAILABLE', message, { hint }));
   }
@@ -337,13 +342,18 @@ export class Consensus implements ConsensusApi, Startable {
   #onDiskFailed(error: unknown): void {
     if (this.#ended || this.#stopping) return;
     this.#components.logger.error({ err: error }, 'the raft log cannot be written');
-    this.#handOver().then(() => this.#fail(error));
+    this.#handOver().then(() => {
+      if (this.#ended || this.#stopping) return;
+      const { voters } = this.#replica.loop.confState;
+      this.#readsAlone = voters.length === 1 && voters[0] === this.raftId;
+      this.#fail(error);
+    });
   }
 
   #fail(error: unknown): void {
     if (this.#ended || this.#stopping) return;
     const message = `This manager takes no part in Raft any more: ${errorMessage(error)}`;
-    const hint = `Look at the disk that holds ${this.#init.dir}, then start the manager again.`;
+    const hint = `Look at the disk that holds ${this.#init.dir}: once there is room, it goes on.`;
     const ended = new SwarmError('SWM_UNAVAILABLE', message, { hint, cause: error });
     this.#components.logger.error({ err: error }, 'raft failed');
     this.#end(ended);
@@ -358,6 +368,8 @@ export class Consensus implements ConsensusApi, Startable {
     this.#leadership.lost();
     this.#reads.close(reason);
     this.#transfer.close(reason);
+    // Those who wait for a leader are told as well: nobody leads here any more.
+    this.#replica.view.refresh();
   }
 
   /** If there is somebody to take over; the core gives up after an election timeout. */
@@ -368,6 +380,7 @@ export class Consensus implements ConsensusApi, Startable {
   }
 
   async #close(): Promise<void> {
+    this.#readsAlone = false;
     this.#end(new SwarmError('SWM_UNAVAILABLE', 'This manager is stopping.'));
     await this.#replica.close();
   }

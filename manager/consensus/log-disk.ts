@@ -193,5 +193,12 @@ function openError(dir: string, error: unknown): SwarmError {
       cause: error,
     });
   }
-  return damagedLog(dir, errorMessage(cause ?? error), error);
+  const message = errorMessage(cause ?? error);
+  if (/No space left on device|Disk quota exceeded|Read-only file system/.test(message)) {
+    return new SwarmError('SWM_UNAVAILABLE', `The Raft log cannot be opened: ${message}`, {
+      hint: `Make room on the disk that holds ${dir}.`,
+      cause: error,
+    });
+  }
+  return damagedLog(dir, message, error);
 }

@@ -129,12 +129,13 @@ export class RaftLoop {
     return this.#confState;
   }
 
+  /** 0 when there is none, or it is not known because nothing happens any more. */
   get lead(): number {
-    return this.#soft.lead;
+    return this.#halted ? 0 : this.#soft.lead;
   }
 
   get isRaftLeader(): boolean {
-    return this.#soft.raftState === StateType.Leader;
+    return !this.#halted && this.#soft.raftState === StateType.Leader;
   }
 
   get lastIndex(): number {

@@ -118,7 +118,8 @@ export class Lab {
     return this.swarmctl(host, 'network', 'inspect', '--format', '{{.Id}}', name);
   }
 
-  private async makeSwarm(): Promise<void> {
+  /** The first host inits, the others join. */
+  async makeSwarm(): Promise<void> {
     await this.swarmctl(this.manager, 'init', '--advertise-addr', this.address(this.manager));
     for (const host of this.hosts.slice(1)) {
       const role = host.startsWith('manager') ? 'manager' : 'worker';
@@ -155,6 +156,8 @@ function scriptWith(stdin: string, ...args: string[]): Promise<CommandResult> {
       const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
       resolve({ stdout: stdout.trimEnd(), stderr: stderr.trimEnd(), code });
     });
+    // A verb that ends before it has read what there is to read has still done its work.
+    child.stdin?.on('error', () => undefined);
     child.stdin?.end(stdin);
   });
 }

@@ -19,12 +19,20 @@ export interface TaskDb {
 const TASK = 'task/';
 const STATUS = 'status/';
 
+type Operation =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: string };
+
 /**
  * Orders and progress have records of their own, since they change at different times. Secrets and
  * configs are not kept: they are in the container already, or come again with the next session.
  */
 export class LevelTaskDb implements TaskDb {
   readonly #level: Level<string, Uint8Array>;
+  /** A write failed, e.g. for want of room: what LevelDB would append next could not be read again. */
+  #spoiled = false;
+  /** Writes are made one after the other. */
+  #writing: Promise<unknown> = Promise.resolve();
 
   private constructor(level: Level<string, Uint8Array>) {
     this.#level = level;
@@ -51,22 +59,46 @@ export class LevelTaskDb implements TaskDb {
   }
 
   async putTask(task: Task): Promise<void> {
-    await this.#level.put(TASK + task.id, Task.encode(task).finish());
+    await this.#write([{ type: 'put', key: TASK + task.id, value: Task.encode(task).finish() }]);
   }
 
   async putStatus(taskId: string, status: TaskStatus): Promise<void> {
-    await this.#level.put(STATUS + taskId, TaskStatus.encode(status).finish());
+    await this.#write([
+      { type: 'put', key: STATUS + taskId, value: TaskStatus.encode(status).finish() },
+    ]);
   }
 
   async remove(taskId: string): Promise<void> {
-    await this.#level.batch([
+    await this.#write([
       { type: 'del', key: TASK + taskId },
       { type: 'del', key: STATUS + taskId },
     ]);
   }
 
   async close(): Promise<void> {
+    await this.#writing.catch(() => undefined);
     await this.#level.close();
+  }
+
+  #write(operations: Operation[]): Promise<void> {
+    const writing = this.#writing.catch(() => undefined).then(() => this.#writeNow(operations));
+    this.#writing = writing;
+    return writing;
+  }
+
+  /** Opening it anew begins another file, with all that can be read of the one before. */
+  async #writeNow(operations: Operation[]): Promise<void> {
+    if (this.#spoiled) {
+      await this.#level.close();
+      await this.#level.open();
+      this.#spoiled = false;
+    }
+    try {
+      await this.#level.batch(operations);
+    } catch (error) {
+      this.#spoiled = true;
+      throw error;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -34,6 +35,40 @@ test('tasks and their progress are there after a restart, removed ones are not',
     assert.deepEqual(records[0]?.status, running);
     await after.close();
   } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('what could not be stored on a full disk spoils nothing of what is stored after it', {
+  skip: process.getuid?.() === 0 ? false : 'mounting a small file system takes root',
+}, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'task-db-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]);
+  try {
+    await writeFile(join(folder, 'ballast'), Buffer.alloc(3 * 1024 * 1024));
+    const db = await LevelTaskDb.open(join(folder, 'tasks'));
+    const large = (id: string) => ({ ...task(id, 'n1'), serviceId: 'x'.repeat(30_000) });
+    const stored: string[] = [];
+    const fill = async () => {
+      for (let i = 0; ; i++) {
+        await db.putTask(large(`a${i}`));
+        stored.push(`a${i}`);
+      }
+    };
+    await assert.rejects(fill(), /No space left on device/);
+    await rm(join(folder, 'ballast'));
+    for (const id of ['b1', 'b2', 'b3']) await db.putTask(large(id));
+    await db.close();
+
+    const again = await LevelTaskDb.open(join(folder, 'tasks'));
+    const found = new Set((await again.load()).map((record) => record.task.id));
+    assert.deepEqual(
+      [...stored, 'b1', 'b2', 'b3'].filter((id) => !found.has(id)),
+      [],
+    );
+    await again.close();
+  } finally {
+    execFileSync('umount', [folder]);
     await rm(folder, { recursive: true });
   }
 });

@@ -1,0 +1,15 @@
+import { statfs } from 'node:fs/promises';
+
+/** What a manager needs to begin: LevelDB rewrites its newest log, and a snapshot may be due. */
+const ROOM_BYTES = 32 * 1024 * 1024;
+/** Of a file system that is small as a whole. */
+const ROOM_SHARE = 1 / 20;
+const FILES_MIN = 100;
+
+/** Whether there is room in the file system of `dir` for more than a moment. */
+export async function hasRoom(dir: string): Promise<boolean> {
+  const { bavail, blocks, bsize, files, ffree } = await statfs(dir);
+  // Some file systems do not count files.
+  if (files > 0 && ffree < FILES_MIN) return false;
+  return bavail * bsize >= Math.min(ROOM_BYTES, blocks * bsize * ROOM_SHARE);
+}
