@@ -39,7 +39,6 @@ import type {
   EndpointSettings,
   EngineApi,
   EngineEvent,
-  EngineExtrasApi,
   ExecConfig,
   ExecInspect,
   HostConfig,
@@ -71,7 +70,7 @@ export interface EngineInit {
   readonly insecureRegistries?: readonly string[];
 }
 
-export class Engine implements EngineApi, EngineExtrasApi {
+export class Engine implements EngineApi {
   readonly images: Images;
   readonly volumes: Volumes;
   readonly runtime: Runtime;

@@ -1,122 +1,19 @@
 import type { Duplex } from 'node:stream';
 import type { EndpointConfig, EndpointInfo, PortBinding } from '../../netdriver/index.ts';
+import type {
+  ContainerConfig,
+  ContainerCreateBody,
+  EndpointSettings,
+  HostConfig,
+} from './config-types.ts';
+import type { ImagesApi } from './image-types.ts';
+
+export type * from './config-types.ts';
+export type * from './image-types.ts';
 
 /**
- * The containers of one node. Shapes are those of the Docker Engine API wherever it has one (the
- * field names are its JSON keys), so that the API server passes them through and the agent speaks
- * the same language.
+ * The containers of one node. Shapes are those of the Docker Engine API wherever it has one.
  */
-
-export interface HealthcheckConfig {
-  Test?: string[];
-  Interval?: number; // nanoseconds, as all durations here
-  Timeout?: number;
-  StartPeriod?: number;
-  StartInterval?: number;
-  Retries?: number;
-}
-
-export interface ContainerConfig {
-  Hostname?: string;
-  Domainname?: string;
-  User?: string;
-  AttachStdin?: boolean;
-  AttachStdout?: boolean;
-  AttachStderr?: boolean;
-  ExposedPorts?: Record<string, object> | null;
-  Tty?: boolean;
-  OpenStdin?: boolean;
-  StdinOnce?: boolean;
-  Env?: string[] | null;
-  Cmd?: string[] | null;
-  Healthcheck?: HealthcheckConfig | null;
-  Image: string;
-  Volumes?: Record<string, object> | null;
-  WorkingDir?: string;
-  Entrypoint?: string[] | null;
-  Labels?: Record<string, string> | null;
-  StopSignal?: string;
-  StopTimeout?: number | null; // seconds
-}
-
-export interface MountConfig {
-  Type: 'bind' | 'volume' | 'tmpfs';
-  Source?: string;
-  Target: string;
-  ReadOnly?: boolean;
-  Consistency?: string;
-  BindOptions?: { Propagation?: string; NonRecursive?: boolean; CreateMountpoint?: boolean };
-  VolumeOptions?: {
-    NoCopy?: boolean;
-    Labels?: Record<string, string>;
-    DriverConfig?: { Name?: string; Options?: Record<string, string> };
-    Subpath?: string;
-  };
-  TmpfsOptions?: { SizeBytes?: number; Mode?: number };
-}
-
-export interface HostConfig {
-  Binds?: string[] | null;
-  NetworkMode?: string; // '', 'default', 'bridge', 'host', 'none', a name or an id
-  PortBindings?: Record<string, { HostIp?: string; HostPort?: string }[] | null> | null;
-  PublishAllPorts?: boolean;
-  RestartPolicy?: { Name: string; MaximumRetryCount?: number };
-  AutoRemove?: boolean;
-  Privileged?: boolean;
-  ReadonlyRootfs?: boolean;
-  CapAdd?: string[] | null;
-  CapDrop?: string[] | null;
-  Dns?: string[] | null;
-  DnsOptions?: string[] | null;
-  DnsSearch?: string[] | null;
-  ExtraHosts?: string[] | null;
-  GroupAdd?: string[] | null;
-  Init?: boolean | null;
-  Mounts?: MountConfig[] | null;
-  Tmpfs?: Record<string, string> | null;
-  Memory?: number;
-  MemoryReservation?: number;
-  MemorySwap?: number;
-  MemorySwappiness?: number | null;
-  NanoCpus?: number;
-  CpuShares?: number;
-  CpuPeriod?: number;
-  CpuQuota?: number;
-  CpusetCpus?: string;
-  CpusetMems?: string;
-  PidsLimit?: number | null;
-  OomScoreAdj?: number;
-  OomKillDisable?: boolean | null;
-  ShmSize?: number;
-  Sysctls?: Record<string, string> | null;
-  Ulimits?: { Name: string; Soft: number; Hard: number }[] | null;
-  Devices?: { PathOnHost: string; PathInContainer: string; CgroupPermissions: string }[] | null;
-  SecurityOpt?: string[] | null;
-  LogConfig?: { Type?: string; Config?: Record<string, string> | null };
-  /** '' or 'host', as the three below. */
-  PidMode?: string;
-  IpcMode?: string;
-  UTSMode?: string;
-  CgroupnsMode?: string;
-  CgroupParent?: string;
-  /** Other containers' names, with `:ro` or without: their volumes are mounted too. */
-  VolumesFrom?: string[] | null;
-  [other: string]: unknown; // accepted and shown again, without effect
-}
-
-export interface EndpointSettings {
-  IPAMConfig?: { IPv4Address?: string; IPv6Address?: string } | null;
-  Aliases?: string[] | null;
-  MacAddress?: string;
-  DriverOpts?: Record<string, string> | null;
-  [other: string]: unknown;
-}
-
-/** The body of POST /containers/create. */
-export interface ContainerCreateBody extends ContainerConfig {
-  HostConfig?: HostConfig;
-  NetworkingConfig?: { EndpointsConfig?: Record<string, EndpointSettings | null> };
-}
 
 /** A file that the engine puts into the container from memory (a secret or a config). */
 export interface InjectedFile {
@@ -246,85 +143,6 @@ export interface EngineEvent {
   readonly timeMs: number;
 }
 
-export interface ImageSummary {
-  readonly id: string; // sha256:<hex> of the config
-  readonly repoTags: readonly string[];
-  readonly repoDigests: readonly string[];
-  readonly createdAt: number;
-  readonly size: number;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-export interface ImageDetail extends ImageSummary {
-  readonly architecture: string;
-  readonly os: string;
-  readonly config: Partial<ContainerConfig>;
-  readonly layers: readonly string[]; // diff ids
-  readonly history: readonly {
-    created: number;
-    createdBy: string;
-    comment: string;
-    emptyLayer: boolean;
-  }[];
-}
-
-/** One line of the JSON progress that pull and load print. */
-export interface ProgressMessage {
-  status?: string;
-  id?: string;
-  progress?: string;
-  progressDetail?: { current?: number; total?: number };
-  stream?: string;
-}
-
-export interface RegistryAuth {
-  username?: string;
-  password?: string;
-  identitytoken?: string;
-  registrytoken?: string;
-  serveraddress?: string;
-}
-
-export type Progress = (message: ProgressMessage) => void;
-
-export interface ImagesApi {
-  /** `reference` as users write it: busybox, host:5000/a/b:tag, name@sha256:…. Throws SWM_NOT_FOUND. */
-  pull(
-    reference: string,
-    options: { auth?: RegistryAuth; platform?: string; progress?: Progress; signal?: AbortSignal },
-  ): Promise<ImageDetail>;
-  /** A docker save or OCI archive. Returns the loaded references, ids for images without one. */
-  load(tar: AsyncIterable<Buffer>, progress?: Progress): Promise<string[]>;
-  /** A root file system as one layer. */
-  import(
-    tar: AsyncIterable<Buffer>,
-    options: { repo?: string; tag?: string; message?: string; changes?: string[] },
-  ): Promise<string>;
-  save(references: readonly string[]): AsyncIterable<Buffer>;
-  list(): Promise<readonly ImageSummary[]>;
-  /** By id, id prefix or reference. Throws SWM_NOT_FOUND `No such image: x:latest`. */
-  inspect(reference: string): Promise<ImageDetail>;
-  tag(reference: string, repo: string, tag: string): Promise<void>;
-  /** [{Untagged|Deleted}] as the API answers. Throws SWM_CONFLICT while a container uses it. */
-  remove(
-    reference: string,
-    options: { force: boolean; noprune: boolean },
-  ): Promise<{ Untagged?: string; Deleted?: string }[]>;
-  prune(
-    dangling: boolean,
-  ): Promise<{ deleted: { Untagged?: string; Deleted?: string }[]; reclaimed: number }>;
-  /** Digest and platforms of a reference at its registry: GET /distribution/{name}/json. */
-  distribution(
-    reference: string,
-    auth?: RegistryAuth,
-  ): Promise<{
-    mediaType: string;
-    digest: string;
-    size: number;
-    platforms: { architecture: string; os: string; variant?: string }[];
-  }>;
-}
-
 export interface VolumeInfo {
   readonly name: string;
   readonly driver: string;
@@ -434,20 +252,17 @@ export interface EngineApi {
     options: { noOverwriteDirNonDir: boolean },
   ): Promise<void>;
 
+  /** GET export: the whole file system as a tar, without volumes. */
+  export(ref: string): AsyncIterable<Buffer>;
+  /** GET changes: what differs from the image. 0 modified, 1 added, 2 deleted. */
+  changes(ref: string): Promise<{ Path: string; Kind: 0 | 1 | 2 }[]>;
+  /** New limits and restart policy, also while it runs. */
+  update(ref: string, change: Partial<HostConfig>): Promise<{ warnings: string[] }>;
+
   /** `network` is a name or id of a local network, or of an attachable swarm network. */
   connectNetwork(network: string, ref: string, settings: EndpointSettings): Promise<void>;
   disconnectNetwork(network: string, ref: string, force: boolean): Promise<void>;
 
   /** Health and life of tasks' containers, for the agent; every container event, for the API. */
   onEvent(listener: (event: EngineEvent) => void): () => void;
-}
-
-/** What the engine offers besides, for routes that are not part of everybody's API server. */
-export interface EngineExtrasApi {
-  /** GET export: the whole file system as a tar, without volumes. */
-  export(ref: string): AsyncIterable<Buffer>;
-  /** GET changes: what differs from the image. 0 modified, 1 added, 2 deleted. */
-  changes(ref: string): Promise<{ Path: string; Kind: 0 | 1 | 2 }[]>;
-  /** POST update: new limits and restart policy, also while it runs. */
-  update(ref: string, change: Partial<HostConfig>): Promise<{ warnings: string[] }>;
 }

@@ -30,7 +30,8 @@ export function containerCreateFromApi(json: JsonReader): ContainerCreateBody {
   };
 }
 
-function hostConfigFromApi(json: JsonReader | undefined): HostConfig {
+/** Checks the types of what the engine uses; other fields are kept. */
+export function hostConfigFromApi(json: JsonReader | undefined): HostConfig {
   if (!json) return {};
   json.optionalString('NetworkMode');
   for (const key of [

@@ -1,11 +1,11 @@
 import type { RouteGroup } from '../components.ts';
 import { CONTAINER_FILTERS, selectContainers } from '../container-filters.ts';
-import { containerCreateFromApi } from '../convert/container-create.ts';
+import { containerCreateFromApi, hostConfigFromApi } from '../convert/container-create.ts';
 import { containerSummary } from '../convert/container-summary.ts';
-import { notImplemented } from '../http/errors.ts';
 import { Filters } from '../http/filters.ts';
 import { readJson } from '../http/json-body.ts';
 import { Query } from '../http/query.ts';
+import { streamReply, TAR } from '../http/stream-reply.ts';
 import { keepsLabels, untilOf } from '../networks/prune.ts';
 
 export interface ByName {
@@ -109,19 +109,18 @@ export const containerRoutes: RouteGroup = (app, { node, clock }) => {
     return reply.code(204).send();
   });
 
-  for (const [method, action] of [
-    ['POST', 'update'],
-    ['GET', 'changes'],
-    ['GET', 'export'],
-  ] as const) {
-    app.route({
-      method,
-      url: `/containers/:name/${action}`,
-      handler: async () => {
-        throw notImplemented(`"${action}" of a container is not supported by this engine`);
-      },
-    });
-  }
+  app.post<ByName>('/containers/:name/update', async (request) => {
+    const change = hostConfigFromApi(await readJson(request));
+    const { warnings } = await engine.update(request.params.name, change);
+    return { Warnings: warnings };
+  });
+
+  app.get<ByName>('/containers/:name/changes', async ({ params }) => engine.changes(params.name));
+
+  app.get<ByName>('/containers/:name/export', async ({ params }, reply) => {
+    const { id } = engine.get(params.name);
+    await streamReply(reply, TAR, engine.export(id));
+  });
 };
 
 function stopOptions(request: ConstructorParameters<typeof Query>[0]) {

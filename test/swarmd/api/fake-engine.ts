@@ -305,6 +305,19 @@ export class FakeEngine implements EngineApi {
     this.calls.push(`put ${path} ${size}`);
   }
 
+  async *export(ref: string): AsyncGenerator<Buffer> {
+    yield Buffer.from(`all of ${this.get(ref).name}`);
+  }
+
+  async changes(_ref: string) {
+    return [{ Path: '/etc/motd', Kind: 0 as const }];
+  }
+
+  async update(_ref: string, change: object) {
+    this.calls.push(`update ${JSON.stringify(change)}`);
+    return { warnings: ['not now'] };
+  }
+
   async connectNetwork(network: string, ref: string, settings: object): Promise<void> {
     this.calls.push(`connect ${network} ${ref} ${JSON.stringify(settings)}`);
   }
