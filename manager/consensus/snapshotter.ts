@@ -1,4 +1,5 @@
 import type { ConfState } from 'raft-ts';
+import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { RaftMembership } from '../../proto/gen/swarm/raft.ts';
 import type { LogDisk } from './log-disk.ts';
@@ -8,6 +9,7 @@ import type { SnapshotStore } from './snapshot-store.ts';
 import type { StateMachine } from './types.ts';
 
 export interface SnapshotterComponents {
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly disk: LogDisk;
   readonly tail: LogTail;
@@ -89,13 +91,15 @@ export class Snapshotter {
   }
 
   async #write(state: AppliedState, pieces: AsyncIterable<Uint8Array>): Promise<void> {
-    const { snapshots, disk, tail, logger } = this.#components;
+    const { snapshots, disk, tail, logger, clock } = this.#components;
+    const begun = clock.monotonic();
     const held = snapshots.holdNew();
     try {
       const { chunks, bytes } = await snapshots.write(held.id, pieces);
       const manifest: SnapshotManifest = { id: held.id, ...state, chunks, bytes };
       const adopted = await this.#init.exclusive(() => this.#adopt(manifest));
-      if (adopted) logger.info({ index: state.index, bytes, chunks }, 'snapshot taken');
+      const ms = Math.round(clock.monotonic() - begun);
+      if (adopted) logger.info({ index: state.index, bytes, chunks, ms }, 'snapshot taken');
     } finally {
       held.release();
     }

@@ -61,7 +61,12 @@ export function createInstruments(registry: Registry) {
       isLeader: gauge('swarm_raft_is_leader', '1 on the manager that leads.'),
       hasLeader: gauge('swarm_raft_has_leader', '1 while this manager knows of a leader.'),
       applyLag: gauge('swarm_raft_apply_lag_entries', 'Entries committed and not yet applied.'),
-      members: gauge('swarm_raft_members', 'Managers, by whether they answer.', 'reachable'),
+      members: gauge(
+        'swarm_raft_members',
+        'Managers, by their part and whether they answer.',
+        'role',
+        'reachable',
+      ),
       proposal: new Histogram({
         name: 'swarm_raft_proposal_seconds',
         help: 'Time from a proposal of this manager until it is committed and applied here.',

@@ -99,9 +99,8 @@ export class Metrics {
     isLeader.set(manager.isLeader ? 1 : 0);
     hasLeader.set(manager.leader() ? 1 : 0);
     const members = manager.members();
-    for (const reachable of [true, false]) {
-      const count = members.filter((member) => member.reachable === reachable).length;
-      raft.members.set({ reachable: String(reachable) }, count);
+    for (const { learner, reachable } of members) {
+      raft.members.inc({ role: learner ? 'learner' : 'voter', reachable: String(reachable) });
     }
     for (const [kind, count] of Object.entries(stats.objects)) store.objects.set({ kind }, count);
   }

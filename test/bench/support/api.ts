@@ -58,6 +58,26 @@ export class Api {
     throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
   }
 
+  /** Reads an answer of any size without keeping it; rejects unless it is a success. */
+  drain(path: string): Promise<{ bytes: number }> {
+    return new Promise((resolve, reject) => {
+      const options = { socketPath: this.#socketPath, agent: this.#agent, path };
+      const call = request(options, (response) => {
+        let bytes = 0;
+        response.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+        });
+        response.on('error', reject);
+        response.on('end', () => {
+          if (response.statusCode === 200) resolve({ bytes });
+          else reject(new Error(`GET ${path}: ${response.statusCode}`));
+        });
+      });
+      call.on('error', reject);
+      call.end();
+    });
+  }
+
   close(): void {
     this.#agent.destroy();
   }

@@ -36,7 +36,7 @@ async function manager(): Promise<ManagerApi> {
   return {
     isLeader: true,
     leader: () => ({}),
-    members: () => [{ reachable: true }, { reachable: true }, { reachable: false }],
+    members: () => [{ reachable: true }, { reachable: true }, { reachable: true, learner: true }],
     stats: () => ({ ...log, ...rest, objects }) as ManagerStats,
     readLocal: <T>(view: Parameters<typeof store.view<T>>[0]) => store.view(view),
   } as unknown as ManagerApi;
@@ -64,8 +64,8 @@ test('a manager tells of its log, its store and its event loop', async () => {
   assert.equal(samples.get('swarm_raft_term'), 3);
   assert.equal(samples.get('swarm_raft_apply_lag_entries'), 2);
   assert.equal(samples.get('swarm_raft_is_leader'), 1);
-  assert.equal(samples.get('swarm_raft_members{reachable="true"}'), 2);
-  assert.equal(samples.get('swarm_raft_members{reachable="false"}'), 1);
+  assert.equal(samples.get('swarm_raft_members{role="voter",reachable="true"}'), 2);
+  assert.equal(samples.get('swarm_raft_members{role="learner",reachable="true"}'), 1);
   assert.equal(samples.get('swarm_raft_proposal_seconds_bucket{le="0.0025"}'), 0);
   assert.equal(samples.get('swarm_raft_proposal_seconds_bucket{le="0.005"}'), 1);
   assert.equal(samples.get('swarm_store_objects{kind="task"}'), 3);
