@@ -71,6 +71,19 @@ export function isLocalMessage(type: MessageType): boolean {
   return LOCAL[type] ?? true;
 }
 
+/** Requests that any node may pass on for another, in whose name they are then. */
+const PASSED_ON: readonly boolean[] = flags([
+  MessageType.Prop,
+  MessageType.ReadIndex,
+  MessageType.TransferLeader,
+  MessageType.ForgetLeader,
+]);
+
+/** What a node says of itself to others: nobody else can say it. */
+export function isPeerMessage(type: MessageType): boolean {
+  return !isLocalMessage(type) && !PASSED_ON[type];
+}
+
 /** Answers something; its sender must be in the configuration. */
 export function isResponse(type: MessageType): boolean {
   return RESPONSE[type] ?? false;

@@ -12,7 +12,14 @@ import { startRaft } from './core/start.ts';
 import { step } from './core/step.ts';
 import { tick } from './core/tick.ts';
 import { ErrProposalDropped, ErrStepLocalMsg, ErrStepPeerNotFound, RaftFault } from './errors.ts';
-import { isLocalMessage, isResponse, isStorageThread, message } from './message.ts';
+import {
+  isLocalMessage,
+  isPeerMessage,
+  isResponse,
+  isStorageThread,
+  message,
+  requiresDurability,
+} from './message.ts';
 import { completionsOf, hasReady, type Told, takeReady, toldOf } from './ready.ts';
 import { statusOf } from './status.ts';
 import type { Progress } from './tracker/progress.ts';
@@ -24,6 +31,7 @@ import {
   EntryType,
   type Message,
   MessageType,
+  NONE,
   type RawNodeApi,
   type Ready,
   type Status,
@@ -82,6 +90,7 @@ export class RawNode implements RawNodeApi {
   step(m: Message): void {
     const isOwn = isStorageThread(m.from);
     if (isLocalMessage(m.type) && !isOwn) throw new ErrStepLocalMsg();
+    if (isPeerMessage(m.type) && !this.#isPeerLike(m)) throw new ErrStepLocalMsg();
     if (isResponse(m.type) && !isOwn && !this.raft.tracker.progress.has(m.from)) {
       throw new ErrStepPeerNotFound();
     }
@@ -153,6 +162,17 @@ export class RawNode implements RawNodeApi {
   readIndex(ctx: Uint8Array): void {
     const entries = [{ term: 0, index: 0, type: EntryType.Normal, data: ctx }];
     this.#dispatch(message({ type: MessageType.ReadIndex, entries }));
+  }
+
+  /**
+   * Has it a sender, and a term? Without, it would pass for a local message, which no term is compared
+   * with. (A node in term 0 has only a rejection to say.) And only what a node promises to itself can
+   * bear its own id.
+   */
+  #isPeerLike(m: Message): boolean {
+    if (m.from === this.raft.id) return requiresDurability(m.type) && !m.reject;
+    const isEarlyRejection = m.type === MessageType.PreVoteResp && m.reject;
+    return m.from !== NONE && (m.term > 0 || isEarlyRejection);
   }
 
   #dispatch(m: Message): void {

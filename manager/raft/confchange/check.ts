@@ -9,8 +9,10 @@ export function checkConfig(config: TrackerConfig, progress: ProgressMap): void 
     throw new Error(`bug: ${what} in configuration ${describeConfig(config)}`);
   };
   const { voters, learners, learnersNext, autoLeave } = config;
-  for (const id of [...voterIds(voters), ...learners, ...learnersNext]) {
-    if (!progress.has(id)) fail(`no progress for ${id}`);
+  const members = new Set([...voterIds(voters), ...learners, ...learnersNext]);
+  for (const id of members) if (!progress.has(id)) fail(`no progress for ${id}`);
+  for (const id of progress.keys()) {
+    if (!members.has(id)) fail(`a progress for ${id}, who is no member,`);
   }
   for (const id of learnersNext) {
     if (!voters.outgoing.includes(id)) fail(`${id} is to be demoted, but is no outgoing voter,`);

@@ -11,7 +11,11 @@ import { continueTransfer } from './transfer.ts';
 export function onAppendResponse(r: Raft, m: Message, progress: Progress): void {
   progress.recentActive = true;
   if (m.reject) onRejected(r, m, progress);
-  else onAccepted(r, m, progress);
+  else if (m.index <= r.log.lastIndex()) onAccepted(r, m, progress);
+  else {
+    // No follower of this term can have more than its leader. Whoever says so is not to be counted.
+    r.logger.error(`${r.name} ignored a MsgAppResp from ${hex(m.from)} past the end of the log`);
+  }
 }
 
 /**
@@ -88,7 +92,6 @@ export function onHeartbeatResponse(r: Raft, m: Message, progress: Progress): vo
   progress.appendsPaused = false;
   if (progress.match < r.log.lastIndex() || progress.state === 'StateProbe') sendAppend(r, m.from);
 
-  if (r.settings.readOnlyOption !== 'safe') return;
   const position = decodePosition(m.context);
   if (position === 0) return;
   r.reads.acknowledge(m.from, position);

@@ -51,6 +51,8 @@ export class Raft {
   termStart = 0;
   /** To whom leadership is being handed over; no proposals are taken meanwhile. */
   leadTransferee = NONE;
+  /** Somebody was asked to campaign in this leader's place, and may do so whenever it gets to know. */
+  offeredInTerm = false;
   /** No further configuration change may be proposed until entries up to here are applied. */
   pendingConfIndex = 0;
   /** Payload bytes in the uncommitted tail; may be too low after an election, is never too high. */
@@ -106,6 +108,7 @@ export class Raft {
     this.heartbeatElapsed = 0;
     this.redrawElectionTimeout();
     this.leadTransferee = NONE;
+    this.offeredInTerm = false;
     this.pendingConfIndex = 0;
     this.uncommittedSize = 0;
     this.reads = new ReadOnly();

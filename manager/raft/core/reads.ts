@@ -1,7 +1,8 @@
 /**
  * Linearizable reads without log entries (Raft thesis 6.4). The answer to a read is the commit index at
  * the time it came, given once it is certain that the leader was the leader then: by a round of
- * heartbeats ('safe'), or because its lease still runs ('lease-based', which trusts the clocks).
+ * heartbeats ('safe'), or because its lease still runs ('lease-based', which trusts the clocks). Where
+ * there is no lease, a round of heartbeats decides in either case.
  */
 
 import { type Message, MessageType, NONE } from '../types.ts';
@@ -25,13 +26,25 @@ export function releaseReads(r: Raft): void {
 }
 
 function confirm(r: Raft, m: Message): void {
-  if (r.settings.readOnlyOption === 'lease-based' || r.tracker.isSingleton()) {
+  if (r.tracker.isOnlyVoter(r.id) || hasLease(r)) {
     answer(r, m, r.log.committed);
     return;
   }
   r.reads.add(m, r.log.committed);
   r.reads.acknowledge(r.id, r.reads.position);
   broadcastHeartbeat(r);
+}
+
+/**
+ * Nobody else can have been elected, as far as clocks go alike and answers do not travel for long: a
+ * quorum was heard from within the last election timeout, and withholds its votes for as long as that.
+ * Unless leadership was offered to somebody: for a transfer votes are not withheld, and the offer may be
+ * taken up at any later time.
+ */
+function hasLease(r: Raft): boolean {
+  return (
+    r.settings.readOnlyOption === 'lease-based' && !r.offeredInTerm && r.tracker.quorumActive()
+  );
 }
 
 /** Answers the reads that a quorum has confirmed. */

@@ -33,10 +33,15 @@ export function snapshotApplied(r: Raft, snapshot: Snapshot): void {
 
 function appliedTo(r: Raft, index: number, size: number): void {
   r.log.appliedTo(Math.max(index, r.log.applied), size);
+  maybeLeaveJoint(r);
+}
+
+/** A leader proposes the end of a transition as soon as nothing stands in its way, if it is to. */
+export function maybeLeaveJoint(r: Raft): void {
   const { config } = r.tracker;
   if (!config.autoLeave || !r.isLeader || r.log.applied < r.pendingConfIndex) return;
   // No size limit refuses it, for it has no payload, but a transfer of leadership does. Then it is
-  // tried again with the next applied entry, here or at the next leader.
+  // tried again when that is given up, with the next applied entry, or by the next leader.
   try {
     proposeLeaveJoint(r);
     r.logger.info(

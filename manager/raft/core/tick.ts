@@ -1,9 +1,10 @@
 /** Time: followers and candidates count to the election timeout, leaders to the next heartbeat. */
 
 import { message } from '../message.ts';
-import { MessageType, NONE } from '../types.ts';
+import { MessageType } from '../types.ts';
 import type { Raft } from './raft.ts';
 import { step } from './step.ts';
+import { giveUpTransfer } from './transfer.ts';
 
 export function tick(r: Raft): void {
   if (r.isLeader) tickLeader(r);
@@ -24,8 +25,7 @@ function tickLeader(r: Raft): void {
   if (r.electionElapsed >= electionTick) {
     r.electionElapsed = 0;
     if (checkQuorum) step(r, message({ type: MessageType.CheckQuorum, from: r.id }));
-    // A transfer that takes longer is given up, and proposals are taken again.
-    if (r.isLeader) r.leadTransferee = NONE;
+    if (r.isLeader) giveUpTransfer(r);
   }
   if (!r.isLeader || r.heartbeatElapsed < heartbeatTick) return;
   r.heartbeatElapsed = 0;

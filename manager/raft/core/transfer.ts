@@ -4,6 +4,7 @@ import type { Progress } from '../tracker/progress.ts';
 import { type Message, MessageType, NONE } from '../types.ts';
 import { hex, type Raft } from './raft.ts';
 import { sendAppend } from './replicate.ts';
+import { maybeLeaveJoint } from './stable.ts';
 
 /** The request names the new leader as its sender. */
 export function onTransferLeader(r: Raft, m: Message, progress: Progress): void {
@@ -38,7 +39,7 @@ function start(r: Raft, to: number, progress: Progress): void {
   r.electionElapsed = 0;
   r.leadTransferee = to;
   if (progress.match === r.log.lastIndex()) {
-    r.send({ type: MessageType.TimeoutNow, to });
+    offer(r, to);
     r.logger.info(
       `${r.name} sends MsgTimeoutNow to ${hex(to)} immediately as ${hex(to)} already has up-to-date log`,
     );
@@ -51,5 +52,17 @@ function start(r: Raft, to: number, progress: Progress): void {
 export function continueTransfer(r: Raft, from: number, progress: Progress): void {
   if (from !== r.leadTransferee || progress.match !== r.log.lastIndex()) return;
   r.logger.info(`${r.name} sent MsgTimeoutNow to ${hex(from)} after received MsgAppResp`);
-  r.send({ type: MessageType.TimeoutNow, to: from });
+  offer(r, from);
+}
+
+function offer(r: Raft, to: number): void {
+  r.offeredInTerm = true;
+  r.send({ type: MessageType.TimeoutNow, to });
+}
+
+/** The time is over: proposals are taken again, also the one that had to wait for it. */
+export function giveUpTransfer(r: Raft): void {
+  if (r.leadTransferee === NONE) return;
+  r.leadTransferee = NONE;
+  maybeLeaveJoint(r);
 }

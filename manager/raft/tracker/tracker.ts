@@ -50,9 +50,10 @@ export class ProgressTracker {
     return voteResult(this.config.voters, this.#isActive) === 'VoteWon';
   }
 
-  isSingleton(): boolean {
+  /** Does `id` alone decide? A leader that was removed may lead on, but decides nothing. */
+  isOnlyVoter(id: number): boolean {
     const { incoming, outgoing } = this.config.voters;
-    return incoming.length === 1 && outgoing.length === 0;
+    return incoming.length === 1 && incoming[0] === id && outgoing.length === 0;
   }
 
   resetVotes(): void {

@@ -95,6 +95,20 @@ test('20: a transfer of leadership postpones the end of a transition, but does n
   assert.deepEqual(cluster.leader.node.status().confState.votersOutgoing, []);
 });
 
+test('20: a transfer that comes to nothing is followed by the end of the transition, without traffic', () => {
+  const cluster = new Cluster();
+  const { node } = cluster.elect(1);
+  node.proposeConfChange(v2(ConfChangeTransition.JointImplicit, add(4), remove(3)));
+  cluster.lose = ({ type }) => type === MessageType.TimeoutNow;
+  node.transferLeader(2);
+  cluster.settle();
+  assert.deepEqual(node.status().confState.votersOutgoing, [1, 2, 3]);
+  cluster.tick(1, 10);
+  cluster.settle();
+  assert.equal(node.status().leadTransferee, 0);
+  assert.deepEqual(node.status().confState.votersOutgoing, []);
+});
+
 test('one change at a time: what comes too early becomes an empty entry', () => {
   const cluster = new Cluster();
   const { node } = cluster.elect(1);

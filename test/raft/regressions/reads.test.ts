@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  ConfChangeType,
   ErrConfig,
   MemoryStorage,
   MessageType,
@@ -192,4 +193,102 @@ test('lease-based reads answer at once, and need CheckQuorum', () => {
       }),
     ErrConfig,
   );
+});
+
+test('without answers within an election timeout there is no lease: a round decides', () => {
+  const config = { readOnlyOption: 'lease-based', checkQuorum: true } as const;
+  const cluster = new Cluster({ config });
+  const { node } = cluster.elect(1);
+  cluster.isolate(1);
+  // The check of the quorum passes on what was heard before it. From then on nothing is heard, and the
+  // others may elect somebody before the next check.
+  cluster.tick(1, 10);
+  cluster.flush(1);
+  cluster.take();
+  assert.equal(cluster.member(1).isLeader, true);
+  node.readIndex(bytes('a'));
+  cluster.flush(1);
+  assert.deepEqual(answersOf(cluster, 1), []);
+  cluster.rejoin(1, [2, 3]);
+  cluster.settle();
+  assert.deepEqual(answersOf(cluster, 1), [[2, 'a']]);
+});
+
+test('a leader that has offered its place has no lease in its term any more', () => {
+  const config = { readOnlyOption: 'lease-based', checkQuorum: true, preVote: true } as const;
+  const cluster = new Cluster({ config });
+  const { node } = cluster.elect(1);
+  node.transferLeader(2);
+  cluster.flush(1);
+  // The offer is under way for so long that the leader has given up the transfer.
+  const [offer] = cluster.take();
+  assert.equal(offer?.type, MessageType.TimeoutNow);
+  cluster.run(10);
+  assert.equal(node.status().leadTransferee, 0);
+  assert.equal(cluster.member(1).isLeader, true);
+  cluster.isolate(1);
+  cluster.step(offer!);
+  cluster.settle();
+  cluster.propose(2, 'newer');
+  cluster.settle();
+  assert.equal(cluster.leader.id, 2);
+  node.readIndex(bytes('stale'));
+  cluster.settle();
+  assert.deepEqual(answersOf(cluster, 1), []);
+});
+
+test('elected anew, it has a lease again', () => {
+  const config = { readOnlyOption: 'lease-based', checkQuorum: true } as const;
+  const cluster = new Cluster({ config });
+  cluster.elect(1).node.transferLeader(2);
+  cluster.settle();
+  cluster.member(2).node.transferLeader(1);
+  cluster.settle();
+  cluster.isolate(1);
+  cluster.member(1).node.readIndex(bytes('a'));
+  cluster.flush(1);
+  assert.equal(answersOf(cluster, 1).length, 1);
+});
+
+test('a removed leader that leads on does not answer reads in the name of the last voter', () => {
+  const cluster = new Cluster({ voters: [1, 2] });
+  const { node } = cluster.elect(1);
+  cluster.change(1, { type: ConfChangeType.RemoveNode, nodeId: 1 });
+  assert.equal(cluster.member(1).isLeader, true);
+  cluster.isolate(1);
+  cluster.elect(2);
+  cluster.propose(2, 'newer');
+  cluster.settle();
+  node.readIndex(bytes('stale'));
+  cluster.settle();
+  assert.deepEqual(answersOf(cluster, 1), []);
+});
+
+test('followers and learners pass reads on, whoever is asked, and get the answer', () => {
+  const cluster = new Cluster({ voters: [1, 2], learners: [3] });
+  cluster.elect(1);
+  cluster.propose(1, 'a');
+  cluster.settle();
+  for (const id of [2, 3]) cluster.member(id).node.readIndex(bytes(`from ${id}`));
+  cluster.settle();
+  assert.deepEqual(answersOf(cluster, 2), [[3, 'from 2']]);
+  assert.deepEqual(answersOf(cluster, 3), [[3, 'from 3']]);
+  // Without a leader there is nobody to ask; the caller asks again.
+  cluster.member(3).node.forgetLeader();
+  cluster.member(3).node.readIndex(bytes('nobody'));
+  cluster.settle();
+  assert.equal(answersOf(cluster, 3).length, 1);
+});
+
+test('a follower that counts on leases does not forget its leader', () => {
+  const config = { readOnlyOption: 'lease-based', checkQuorum: true } as const;
+  for (const [init, lead] of [
+    [config, 1],
+    [{ checkQuorum: true }, 0],
+  ] as const) {
+    const cluster = new Cluster({ config: init });
+    cluster.elect(1);
+    cluster.member(2).node.forgetLeader();
+    assert.equal(cluster.member(2).node.status().softState.lead, lead);
+  }
 });
