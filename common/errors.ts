@@ -20,6 +20,7 @@ export const errorCatalogue = {
   SWM_UNAVAILABLE: { http: 503, grpc: Grpc.UNAVAILABLE },
   SWM_LOCKED: { http: 503, grpc: Grpc.FAILED_PRECONDITION },
   SWM_TIMEOUT: { http: 500, grpc: Grpc.DEADLINE_EXCEEDED },
+  SWM_DAMAGED: { http: 500, grpc: Grpc.DATA_LOSS },
   SWM_INTERNAL: { http: 500, grpc: Grpc.INTERNAL },
 } as const;
 

@@ -66,7 +66,7 @@ export class Consensus implements ConsensusApi, Startable {
   /**
    * Opens the log in `init.dir`, or begins one as `init` says. Nothing runs before `start`. Rejects
    * with SWM_FAILED_PRECONDITION when there is none and none is to be begun, SWM_LOCKED without the
-   * right key, SWM_INTERNAL when it is damaged.
+   * right key, SWM_DAMAGED when it is damaged.
    */
   static async open(components: ConsensusComponents, init: ConsensusInit): Promise<Consensus> {
     const vault = new Vault(components);

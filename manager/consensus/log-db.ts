@@ -1,5 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { Level } from 'level';
+import { checkLevelFiles } from '../../common/level-files.ts';
+import { WriteMark } from '../../common/write-mark.ts';
 
 export type LogOp =
   | { readonly type: 'put'; readonly key: string; readonly value: Buffer }
@@ -15,6 +17,7 @@ export interface KeyRange {
  * a crash, together with all that came after it; one that was cut short is not there at all.
  */
 export interface LogDb {
+  /** Rejects when something is missing that a synced write has put there. */
   open(): Promise<void>;
   close(): Promise<void>;
   get(key: string): Promise<Buffer | undefined>;
@@ -31,8 +34,13 @@ export type OpenLogDb = (dir: string) => LogDb;
 
 const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
 
-/** LevelDB in the directory `dir`, which is made if need be. */
+/** Sorts before all keys of the log. */
+const COUNT_KEY = '#synced';
+const OWN_KEYS = { gte: '$', lt: '~' };
+
+/** LevelDB in the directory `dir`, which is made if need be; `<dir>.mark` is its `WriteMark`. */
 export function levelLogDb(dir: string): LogDb {
+  const mark = new WriteMark(`${dir}.mark`);
   const db = new Level<string, Buffer>(dir, {
     valueEncoding: 'buffer',
     compression: false,
@@ -41,18 +49,31 @@ export function levelLogDb(dir: string): LogDb {
   return {
     async open() {
       await mkdir(dir, { recursive: true, mode: 0o700 });
+      await checkLevelFiles(dir);
       await db.open();
+      await mark.open(await db.get(COUNT_KEY)).catch(async (error) => {
+        await db.close();
+        throw error;
+      });
     },
-    close: () => db.close(),
+    async close() {
+      await db.close();
+      await mark.close();
+    },
     get: (key) => db.get(key),
     put: (key, value, options) => db.put(key, value, options),
-    batch: (ops, options) => db.batch([...ops], options),
-    keys: (range) => db.keys(range ?? {}).all(),
+    async batch(ops, options) {
+      if (!options.sync) return db.batch([...ops], options);
+      const counted = { type: 'put', key: COUNT_KEY, value: mark.next() } as const;
+      await db.batch([...ops, counted], options);
+      mark.wrote(options);
+    },
+    keys: (range) => db.keys(range ?? OWN_KEYS).all(),
     entries: (range) => db.iterator(range),
     compact() {
       // LevelDB has it, the common interface of `level` does not.
       const native = db as unknown as { compactRange(start: string, end: string): Promise<void> };
-      return native.compactRange('', '~');
+      return native.compactRange('', OWN_KEYS.lt);
     },
   };
 }

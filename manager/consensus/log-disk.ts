@@ -60,6 +60,7 @@ export class LogDisk {
   readonly #db: LogDb;
   /** Of the packs on disk, in order; a superseded part does not count. */
   #packs: PackSpan[] = [];
+  #hardState: HardState | undefined;
 
   constructor(components: LogDiskComponents, init: LogDiskInit) {
     this.dir = init.dir;
@@ -78,6 +79,7 @@ export class LogDisk {
     try {
       const loaded = await loadLog(this.#db, this.#vault, this.dir);
       this.#packs = loaded?.packs ?? [];
+      this.#hardState = loaded?.log.hardState;
       await this.dropSnapshotsExcept([loaded?.log.snapshot?.id ?? '']);
       return loaded?.log;
     } catch (error) {
@@ -93,7 +95,10 @@ export class LogDisk {
   async write(write: LogWrite): Promise<void> {
     const ops: LogOp[] = [];
     if (write.identity) ops.push(this.#put(IDENTITY_KEY, toJson(write.identity)));
-    if (write.hardState) ops.push(this.#put(HARD_STATE_KEY, toJson(write.hardState)));
+    this.#hardState = write.hardState ?? this.#hardState;
+    // With every synced write: one that LevelDB lost, in the midst of others, then takes no vote along.
+    const hardState = write.sync ? this.#hardState : write.hardState;
+    if (hardState) ops.push(this.#put(HARD_STATE_KEY, toJson(hardState)));
     if (write.snapshot) ops.push(this.#put(MANIFEST_KEY, toJson(write.snapshot)));
     if (write.resetLog) {
       for (const pack of this.#packs) ops.push(del(pack.first));
@@ -200,5 +205,5 @@ function openError(dir: string, error: unknown): SwarmError {
       cause: error,
     });
   }
-  return damagedLog(dir, message, error);
+  return damagedLog(dir, `${message}.`, error);
 }

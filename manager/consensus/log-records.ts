@@ -63,10 +63,10 @@ export function fromJson<T>(bytes: Buffer): T {
 
 /** What to throw when the log in `dir` cannot be trusted. Nothing is repaired behind the user's back. */
 export function damagedLog(dir: string, what: string, cause?: unknown): SwarmError {
-  return new SwarmError('SWM_INTERNAL', `The Raft log in ${dir} is damaged: ${what}`, {
+  return new SwarmError('SWM_DAMAGED', `The Raft log in ${dir} is damaged: ${what}`, {
     hint:
-      'Remove this manager from the cluster, delete the directory and join again; if it is the ' +
-      'only manager left, restore the directory from a backup.',
+      'If other managers run, make this node leave the swarm with --force, remove it there, and ' +
+      'join again; if it is the only one, leave and run `swarmctl swarm recover` with a backup.',
     cause,
   });
 }

@@ -60,7 +60,7 @@ export class Vault {
     return sealed;
   }
 
-  /** Throws SWM_LOCKED without the right key, SWM_INTERNAL for a damaged value. */
+  /** Throws SWM_LOCKED without the right key, SWM_DAMAGED for a damaged value. */
   open(name: string, sealed: Buffer): Buffer {
     if (!isIntact(sealed)) throw damaged(name, 'fails its checksum');
     const keyId = sealed.readUInt32BE(KEY_ID_AT);
@@ -107,7 +107,7 @@ export function isIntact(sealed: Buffer): boolean {
 }
 
 function damaged(name: string, what: string, cause?: unknown): SwarmError {
-  return new SwarmError('SWM_INTERNAL', `The value under "${name}" of the Raft log ${what}.`, {
+  return new SwarmError('SWM_DAMAGED', `The value under "${name}" of the Raft log ${what}.`, {
     cause,
   });
 }

@@ -1,0 +1,15 @@
+import { SwarmError } from './errors.ts';
+
+export interface DamageInit {
+  /** What to do about it, in one sentence. */
+  readonly hint: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * What to throw for a file, or a directory, that cannot be trusted. Another try finds the same, so
+ * nobody should make one.
+ */
+export function damagedFile(path: string, what: string, init: DamageInit): SwarmError {
+  return new SwarmError('SWM_DAMAGED', `${path} is damaged: ${what}`, init);
+}
