@@ -1,8 +1,8 @@
-import { rm } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSwarmError, SwarmError } from '../common/errors.ts';
 import { NodeRole } from '../proto/gen/swarm/types.ts';
-import { KeyFile, SecurityConfig } from './ca/index.ts';
+import { damagedKeyFile, KeyFile, SecurityConfig } from './ca/index.ts';
 import { Consensus, type ConsensusComponents, type ConsensusInit } from './consensus/index.ts';
 import type { ManagerComponents, ManagerInit } from './manager-init.ts';
 import { requestRaftJoin, requestUnlockKey } from './raft-join.ts';
@@ -23,7 +23,8 @@ export async function readManagerKeys(
 
 /**
  * The same, made at the first start: locked from the beginning when the other managers say that
- * managers are. Throws SWM_LOCKED when there is a file that needs an unlock key.
+ * managers are. Throws SWM_LOCKED when there is a file that needs an unlock key, SWM_DAMAGED when
+ * there is a log, and not the file that opens it.
  */
 export async function openManagerKeys(
   components: ManagerComponents,
@@ -33,6 +34,9 @@ export async function openManagerKeys(
   const path = keyPath(init.stateDir);
   const stored = await KeyFile.read(components, { path });
   if (stored) return stored;
+  if (await exists(logDir(init.stateDir))) {
+    throw damagedKeyFile(path, 'it is missing, and the log that it opens is there');
+  }
   const { mode } = init;
   if (mode.type === 'bootstrap') return KeyFile.open(components, { path });
   const remotes = mode.type === 'join' ? mode.remotes : components.securityConfig.remotes();
@@ -101,6 +105,13 @@ export function logDir(stateDir: string): string {
 /** Its secrets. */
 export function keyPath(stateDir: string): string {
   return join(raftDir(stateDir), 'keys.json');
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 function raftDir(stateDir: string): string {

@@ -31,6 +31,8 @@ export interface NetDriverComponents {
 export interface NetDriverInit {
   /** Folder for what must outlive the daemon. */
   readonly stateDir: string;
+  /** An earlier daemon started with it: what it saved must be there. */
+  readonly saved?: boolean;
   /** `ipvs` needs the kernel's ip_vs and ipvsadm. Default nftables. */
   readonly balancer?: 'nftables' | 'ipvs';
   /** Default /etc/resolv.conf. */
@@ -68,7 +70,8 @@ export function compose(
 ): Parts {
   const { kernel, gossip } = components;
   const file = new StateFile<LocalNetworksFile>(`${init.stateDir}/${NETWORKS_FILE}`);
-  const networks = new LocalNetworks({ ...components, file });
+  const { saved = false } = init;
+  const networks = new LocalNetworks({ ...components, file, saved });
   const firewall = new HostFirewall(components);
   const bridges = new Bridges({ kernel, firewall });
   const gateway = new Gateway({ kernel, bridges, networks });

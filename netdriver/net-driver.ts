@@ -1,9 +1,15 @@
 import { sleep } from '../common/clock.ts';
-import { errorMessage, SwarmError } from '../common/errors.ts';
+import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
 import type { GossipPeer } from '../proto/gen/swarm/dispatcher.ts';
 import { EndpointRecord } from '../proto/gen/swarm/gossip.ts';
 import type { NetworkAttachment } from '../proto/gen/swarm/objects.ts';
-import { compose, type NetDriverComponents, type NetDriverInit, type Parts } from './compose.ts';
+import {
+  type AttachmentsFile,
+  compose,
+  type NetDriverComponents,
+  type NetDriverInit,
+  type Parts,
+} from './compose.ts';
 import type { GossipChange } from './gossip/types.ts';
 import { localView, overlayView } from './inspect.ts';
 import { removeLeftovers } from './leftovers.ts';
@@ -49,7 +55,7 @@ export class NetDriver implements NetDriverApi {
     this.#parts.firewall.hold();
     await this.#parts.networks.start(networksIn(running));
     for (const state of running) await this.#adopt(state);
-    const file = await this.#parts.attachmentsFile.load();
+    const file = await this.#loadAttachments();
     if (file) this.#savedAttachments = JSON.stringify(file.attachments);
     await this.#parts.overlays.adoptAttachments(file?.attachments ?? []);
     await this.#parts.firewall.release();
@@ -240,6 +246,17 @@ export class NetDriver implements NetDriverApi {
   }
 
   /** They come with every session; a file is only written when they are news. */
+  /** The managers have them too: without the file the balancers wait for them. */
+  async #loadAttachments(): Promise<AttachmentsFile | undefined> {
+    try {
+      return await this.#parts.attachmentsFile.load();
+    } catch (error) {
+      if (!isSwarmError(error, 'SWM_DAMAGED')) throw error;
+      this.#components.logger.warn({ err: errorMessage(error) }, 'the managers are asked anew');
+      return undefined;
+    }
+  }
+
   async #saveAttachments(attachments: readonly OverlayAttachment[]): Promise<void> {
     const text = JSON.stringify(attachments);
     if (text === this.#savedAttachments) return;

@@ -20,7 +20,7 @@ import {
 } from './metrics/index.ts';
 import { SwarmNode } from './node.ts';
 import type { DaemonOptions } from './options.ts';
-import { readSystemInfo } from './system-info.ts';
+import { isKnown, readSystemInfo } from './system-info.ts';
 
 const DEFAULT_TLS_PORT = 2376;
 /** Docker's for metrics. */
@@ -65,7 +65,7 @@ export class Daemon implements Startable {
         kernel: new LinuxKernel(),
         gossip: createGossip({ ...base, logger: log('gossip') }),
       },
-      { stateDir: join(stateDir, 'network') },
+      { stateDir: join(stateDir, 'network'), saved: isKnown(stateDir) },
     );
     const engine = new Engine(
       { ...base, logger: log('engine'), netdriver },
@@ -77,6 +77,9 @@ export class Daemon implements Startable {
         ...(containerd ? { containerdAddress: containerd } : {}),
       },
     );
+    this.#engine = engine;
+    this.#netdriver = netdriver;
+    await engine.start();
     const systemInfo = await readSystemInfo({ stateDir, labels: label });
     const node = new SwarmNode(
       {
@@ -93,11 +96,8 @@ export class Daemon implements Startable {
       { ...base, logger: log('api'), node },
       { listen: await this.#listen(), extend: metricsRoute(this.#metrics, this.#watch) },
     );
-    this.#engine = engine;
-    this.#netdriver = netdriver;
     this.#node = node;
     await this.#watch.start();
-    await engine.start();
     await node.start();
     await api.start();
     this.#api = api;

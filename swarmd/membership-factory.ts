@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   type KeyFile,
   type ManagerMode,
@@ -6,7 +7,7 @@ import {
   type SecurityConfigComponents,
 } from '../manager/index.ts';
 import { Membership, type MembershipComponents } from './membership.ts';
-import { type NodeRecord, swarmDir } from './node-files.ts';
+import { damagedMembership, type NodeRecord, swarmDir } from './node-files.ts';
 
 export interface MembershipFactoryInit {
   readonly stateDir: string;
@@ -27,20 +28,20 @@ export class MembershipFactory {
   }
 
   /**
-   * The membership on disk; undefined when there is no certificate: then this machine is no member
-   * any more. Throws SWM_LOCKED without the unlock key that it needs, SWM_UNAUTHENTICATED with a
-   * wrong one.
+   * The membership on disk. Throws SWM_LOCKED without the unlock key that it needs,
+   * SWM_UNAUTHENTICATED with a wrong one, SWM_DAMAGED when it is not whole.
    */
   async load(
     record: NodeRecord,
     unlockKey?: Uint8Array,
     mode: ManagerMode = { type: 'restart' },
-  ): Promise<Membership | undefined> {
+  ): Promise<Membership> {
     const stateDir = swarmDir(this.#init.stateDir);
     const keys = await readManagerKeys(this.#components, stateDir, unlockKey);
     const init = { stateDir, passphrase: keys?.passphrase };
     const securityConfig = await SecurityConfig.load(this.securityComponents(record), init);
-    return securityConfig && this.create(record, securityConfig, mode, keys);
+    if (securityConfig) return this.create(record, securityConfig, mode, keys);
+    throw damagedMembership(join(stateDir, 'certificates'), 'it is missing');
   }
 
   create(

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Clock, Timer } from '../common/clock.ts';
 import { errorMessage } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
@@ -25,7 +24,7 @@ import { joinHostPort, splitHostPort } from './addresses.ts';
 import type { SystemInfo } from './api/node-api.ts';
 import { hasRoom } from './disk-room.ts';
 import { describeNode } from './node-description.ts';
-import { gossipKey, type NodeRecord, swarmDir, writeNodeRecord } from './node-files.ts';
+import { gossipKey, type NodeRecord, swarmDir, tasksDir, writeNodeRecord } from './node-files.ts';
 
 const MANAGER_RETRY_MS = 2_000;
 const DESCRIBE_AFTER_MS = 500;
@@ -202,7 +201,7 @@ export class Membership {
         random,
         logger: logger.child({ module: 'agent' }),
         dial: grpcDial(() => this.securityConfig.clientCredentials(NodeRole.MANAGER)),
-        db: await LevelTaskDb.open(join(swarmDir(this.#init.stateDir), 'tasks')),
+        db: await LevelTaskDb.open(tasksDir(this.#init.stateDir), { logger }),
       },
       {
         nodeId: this.nodeId,

@@ -1,7 +1,9 @@
-import { readFile, rm } from 'node:fs/promises';
+import { access, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../common/atomic-file.ts';
-import { errorMessage, SwarmError } from '../common/errors.ts';
+import { decodeChecked, encodeChecked } from '../common/checksum.ts';
+import { damagedFile } from '../common/damage.ts';
+import { errorMessage, type SwarmError } from '../common/errors.ts';
 
 /** What a node must remember of its membership besides its certificate. */
 export interface NodeRecord {
@@ -16,37 +18,69 @@ export interface NodeRecord {
 /** The folder of one membership: gone when the node leaves. */
 export const swarmDir = (stateDir: string): string => join(stateDir, 'swarm');
 
+/** The tasks of this node, from the first start of a membership on. */
+export const tasksDir = (stateDir: string): string => join(swarmDir(stateDir), 'tasks');
+
+const REMOVED = '.removed-';
 const recordPath = (stateDir: string) => join(swarmDir(stateDir), 'node.json');
 const gossipKeyPath = (stateDir: string) => join(swarmDir(stateDir), 'gossip.key');
 
-/** Undefined when the node is in no swarm. */
+/**
+ * Undefined when the node is in no swarm. Throws SWM_DAMAGED when the record is not what was written,
+ * or is missing beside what it belongs to.
+ */
 export async function readNodeRecord(stateDir: string): Promise<NodeRecord | undefined> {
-  const text = await readIfThere(recordPath(stateDir));
-  if (text === undefined) return undefined;
+  const path = recordPath(stateDir);
+  const text = await readIfThere(path);
+  if (text === undefined) {
+    // What was begun before the record was written never was a membership.
+    if (!(await isThere(tasksDir(stateDir)))) return undefined;
+    throw damagedMembership(path, 'it is missing');
+  }
   try {
-    return JSON.parse(text.toString()) as NodeRecord;
+    return decodeChecked<NodeRecord>(text.toString('latin1'));
   } catch (error) {
-    throw damaged(recordPath(stateDir), errorMessage(error));
+    throw damagedMembership(path, errorMessage(error));
   }
 }
 
 export async function writeNodeRecord(stateDir: string, record: NodeRecord): Promise<void> {
-  await writeFileAtomic(recordPath(stateDir), `${JSON.stringify(record, null, 2)}\n`);
+  await writeFileAtomic(recordPath(stateDir), encodeChecked(record));
 }
 
-/** The Ed25519 seed (32 bytes) that is this node's gossip identity; made by `make` when missing. */
+/**
+ * The Ed25519 seed (32 bytes) that is this node's gossip identity; made by `make` when it is missing
+ * or damaged, since the managers are told with every session who the node is.
+ */
 export async function gossipKey(stateDir: string, make: () => Uint8Array): Promise<Uint8Array> {
   const path = gossipKeyPath(stateDir);
   const stored = await readIfThere(path);
   if (stored?.length === 32) return stored;
-  if (stored !== undefined) throw damaged(path, `${stored.length} bytes where 32 belong`);
   const key = make();
   await writeFileAtomic(path, key);
   return key;
 }
 
+/** All at once: a crash leaves the membership whole, or none. */
 export async function removeMembership(stateDir: string): Promise<void> {
-  await rm(swarmDir(stateDir), { recursive: true, force: true });
+  if (!(await isThere(swarmDir(stateDir)))) return;
+  const bin = await mkdtemp(join(stateDir, REMOVED));
+  await rename(swarmDir(stateDir), join(bin, 'swarm'));
+  await rm(bin, { recursive: true, force: true });
+}
+
+/** What a crash left of memberships that were being removed. */
+export async function clearRemoved(stateDir: string): Promise<void> {
+  const names = await readdir(stateDir).catch(() => []);
+  const removed = names.filter((name) => name.startsWith(REMOVED));
+  for (const name of removed) await rm(join(stateDir, name), { recursive: true, force: true });
+}
+
+/** What to throw for a file without which the membership cannot be taken up. */
+export function damagedMembership(path: string, what: string): SwarmError {
+  return damagedFile(path, what, {
+    hint: 'Restore this file, or make this node leave the swarm with --force and join again.',
+  });
 }
 
 async function readIfThere(path: string): Promise<Buffer | undefined> {
@@ -58,8 +92,9 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
   }
 }
 
-function damaged(path: string, why: string): SwarmError {
-  return new SwarmError('SWM_INTERNAL', `${path} is damaged: ${why}`, {
-    hint: 'restore the file from a backup, or make this node leave with --force and join again',
-  });
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

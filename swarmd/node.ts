@@ -27,6 +27,7 @@ import { listInterfaces } from './interfaces.ts';
 import type { Membership } from './membership.ts';
 import { MembershipFactory } from './membership-factory.ts';
 import {
+  clearRemoved,
   type NodeRecord,
   readNodeRecord,
   removeMembership,
@@ -79,6 +80,8 @@ export class SwarmNode implements SwarmNodeApi {
   #error = '';
   #membership: Membership | undefined;
   #locked: LockedNode | undefined;
+  /** Why the membership on disk cannot be taken up; until it is left. */
+  #damage: SwarmError | undefined;
   #changing: Promise<unknown> | undefined;
   #stopping = new AbortController();
 
@@ -128,14 +131,22 @@ export class SwarmNode implements SwarmNodeApi {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes up the membership of the last run, if there was one. Managers may be away. */
+  /**
+   * Takes up the membership of the last run, if there was one. Managers may be away. One that is
+   * damaged is reported by `state`, and can be left: containers go on all the same.
+   */
   async start(): Promise<void> {
-    const record = await readNodeRecord(this.#init.stateDir);
-    if (!record) return;
-    this.#set('pending');
-    this.#membership = await this.#restore(record);
-    if (this.#membership) void this.#keepStarting(this.#membership);
-    else if (!this.#locked) this.#set('inactive');
+    const { stateDir } = this.#init;
+    await clearRemoved(stateDir);
+    try {
+      const record = await readNodeRecord(stateDir);
+      if (!record) return;
+      this.#set('pending');
+      this.#membership = await this.#restore(record);
+      if (this.#membership) void this.#keepStarting(this.#membership);
+    } catch (error) {
+      if (!this.#isDamage(error)) throw error;
+    }
   }
 
   async stop(): Promise<void> {
@@ -147,6 +158,7 @@ export class SwarmNode implements SwarmNodeApi {
   init(request: InitRequest): Promise<string> {
     return this.#exclusively(async () => {
       if (this.#locked) throw unlockKeyNeeded();
+      if (this.#damage) throw this.#damage;
       if (request.forceNewCluster && this.#membership) return this.#forceNewCluster(request);
       const record = this.#recordFor(request, request.dataPathPort, []);
       const { stateDir } = this.#init;
@@ -202,7 +214,8 @@ export class SwarmNode implements SwarmNodeApi {
   leave(force: boolean): Promise<void> {
     return this.#exclusively(async () => {
       const membership = this.#membership;
-      if (this.#locked) return this.#leaveLocked();
+      if (this.#damage && !force) throw this.#damage;
+      if (this.#locked || this.#damage) return this.#leaveUnopened();
       if (!membership) throw new SwarmError('SWM_NOT_MANAGER', 'This node is not part of a swarm');
       await membership.leave(force);
       this.#membership = undefined;
@@ -283,19 +296,35 @@ export class SwarmNode implements SwarmNodeApi {
         return;
       } catch (error) {
         if (signal.aborted || this.#membership !== membership) return;
+        await membership.stop().catch(() => undefined);
+        if (this.#isDamage(error)) return;
         logger.error({ err: errorMessage(error) }, 'the node could not start');
         this.#set('error', errorMessage(error));
       }
-      await membership.stop().catch(() => undefined);
       await sleep(clock, RETRY_MS, signal).catch(() => undefined);
       // Somebody made it leave, or begin anew, in the meantime.
       if (signal.aborted || this.#membership !== membership) return;
-      membership = await this.#restore(membership.record, membership.unlockKey);
+      try {
+        membership = await this.#restore(membership.record, membership.unlockKey);
+      } catch (error) {
+        if (!this.#isDamage(error)) throw error;
+        return;
+      }
       this.#membership = membership;
     }
   }
 
-  /** Undefined when this machine is no member any more, or is locked and `unlockKey` is not given. */
+  /** If so, it is reported, and not tried again: another try would find the same. */
+  #isDamage(error: unknown): boolean {
+    if (!isSwarmError(error, 'SWM_DAMAGED')) return false;
+    this.#components.logger.error({ err: error.message }, 'the membership of this node is damaged');
+    this.#membership = undefined;
+    this.#damage = error;
+    this.#set('error', `${error.message.replace(/\.$/, '')}. ${error.hint ?? ''}`.trim());
+    return true;
+  }
+
+  /** Undefined when this machine is locked and `unlockKey` is not given. */
   async #restore(
     record: NodeRecord,
     unlockKey?: Uint8Array,
@@ -312,12 +341,13 @@ export class SwarmNode implements SwarmNodeApi {
     }
   }
 
-  /** What was never unlocked has no agent: the containers of its tasks are ended from outside. */
-  async #leaveLocked(): Promise<void> {
+  /** Locked or damaged, it has no agent: the containers of its tasks are ended from outside. */
+  async #leaveUnopened(): Promise<void> {
     const { engine, logger, netdriver } = this.#components;
     await sweepContainers({ engine, logger }, new Set());
     await netdriver.leaveSwarm();
     this.#locked = undefined;
+    this.#damage = undefined;
     await removeMembership(this.#init.stateDir);
     this.#set('inactive');
   }

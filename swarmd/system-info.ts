@@ -1,16 +1,26 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { writeFileAtomic } from '../common/atomic-file.ts';
+import { decodeCheckedText, encodeCheckedText } from '../common/checksum.ts';
 import { newId } from '../common/ids.ts';
 import { systemRandom } from '../common/random.ts';
 import type { SystemInfo } from './api/node-api.ts';
 
 const VERSION = '0.1.0';
 
-/** Reads what GET /info and /version tell of this machine; done once, at the start. */
+/** True when an earlier daemon has started here. */
+export function isKnown(stateDir: string): boolean {
+  return existsSync(idPath(stateDir));
+}
+
+/**
+ * Reads what GET /info and /version tell of this machine; done once, at the start. Makes this machine
+ * known, so what must be there from the first start on is to be there before.
+ */
 export async function readSystemInfo(init: {
   stateDir: string;
   labels: readonly string[];
@@ -64,10 +74,18 @@ function versionIn(line: string): string {
   return /\d+\.\d+\.\d+\S*/.exec(line)?.[0] ?? '';
 }
 
+/** Names this machine and nothing more: a new one does when it is damaged. */
 async function daemonId(stateDir: string): Promise<string> {
-  const path = join(stateDir, 'daemon-id');
-  if (existsSync(path)) return readFileSync(path, 'utf8').trim();
-  const id = newId(systemRandom);
-  await writeFileAtomic(path, `${id}\n`);
-  return id;
+  const path = idPath(stateDir);
+  try {
+    return decodeCheckedText(await readFile(path, 'latin1')).trim();
+  } catch {
+    const id = newId(systemRandom);
+    await writeFileAtomic(path, encodeCheckedText(`${id}\n`));
+    return id;
+  }
+}
+
+function idPath(stateDir: string): string {
+  return join(stateDir, 'daemon-id');
 }

@@ -10,7 +10,7 @@ export type { ExternalCaComponents } from './external-ca.ts';
 export { httpsPost } from './https-post.ts';
 export type { Issuer } from './issuer.ts';
 export { generateJoinToken, parseJoinToken } from './join-token.ts';
-export { KeyFile } from './key-file.ts';
+export { damagedKeyFile, KeyFile } from './key-file.ts';
 export { nextRootCa } from './next-root.ts';
 export { NodeSigner } from './node-signer.ts';
 export { decryptKey, encryptKey } from './private-key.ts';

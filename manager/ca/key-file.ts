@@ -1,7 +1,9 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { writeFileAtomic } from '../../common/atomic-file.ts';
-import { SwarmError } from '../../common/errors.ts';
+import { decodeChecked, encodeChecked } from '../../common/checksum.ts';
+import { damagedFile } from '../../common/damage.ts';
+import { errorMessage, type SwarmError } from '../../common/errors.ts';
 import type { Random } from '../../common/random.ts';
 import { unlockKeyNeeded, wrongUnlockKey } from './unlock-key.ts';
 
@@ -60,7 +62,7 @@ export class KeyFile {
 
   /**
    * Reads the file, or makes it with fresh keys. Throws SWM_LOCKED without the unlock key that it
-   * needs, SWM_UNAUTHENTICATED with a wrong one.
+   * needs, SWM_UNAUTHENTICATED with a wrong one, SWM_DAMAGED when it is not what was written.
    */
   static async open(components: { readonly random: Random }, init: KeyFileInit): Promise<KeyFile> {
     return (await KeyFile.read(components, init)) ?? (await KeyFile.#create(components, init));
@@ -154,7 +156,7 @@ export class KeyFile {
       keys: secrets.keys.map(encode),
       passphrase: encode(secrets.passphrase),
     };
-    return `${JSON.stringify(content)}\n`;
+    return encodeChecked(content);
   }
 
   #wrapped(secret: Uint8Array, unlockKey: Uint8Array): Buffer {
@@ -172,13 +174,24 @@ async function readContent(path: string): Promise<KeyFileContent | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+  let content: KeyFileContent;
   try {
-    const content = JSON.parse(text) as KeyFileContent;
-    if (content.format === FORMAT && content.keys.length > 0 && content.passphrase) return content;
-  } catch {
-    // Told below, with the file's name.
+    content = decodeChecked<KeyFileContent>(text);
+  } catch (error) {
+    throw damagedKeyFile(path, errorMessage(error));
   }
-  throw new SwarmError('SWM_INTERNAL', `${path} is not a key file of format ${FORMAT}`);
+  if (content.format === FORMAT) return content;
+  throw damagedKeyFile(path, `it has format ${content.format}, and ${FORMAT} is known`);
+}
+
+/** Without the keys in it, what they seal cannot be read. */
+export function damagedKeyFile(path: string, what: string): SwarmError {
+  return damagedFile(path, what, {
+    hint:
+      'Restore this file. Without it the log of this manager cannot be read: if other managers run, ' +
+      'make this node leave the swarm with --force and join again; if it is the only one, leave and ' +
+      'run `swarmctl swarm recover` with a backup.',
+  });
 }
 
 function readSecrets(content: KeyFileContent, unlockKey: Uint8Array | undefined): Secrets {

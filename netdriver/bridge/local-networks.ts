@@ -21,6 +21,8 @@ interface Components {
   readonly clock: Clock;
   readonly random: Random;
   readonly file: StateFile<LocalNetworksFile>;
+  /** The file was saved by an earlier daemon. */
+  readonly saved?: boolean;
 }
 
 const PREDEFINED = [
@@ -40,9 +42,13 @@ export class LocalNetworks {
     this.#components = components;
   }
 
-  /** Loads them. A subnet that was chosen for the user moves on when the host has taken it since. */
+  /**
+   * Loads them; throws SWM_DAMAGED when they are not what was saved. A subnet that was chosen for the user moves on when the host
+   * has taken it since.
+   */
   async start(inUse: ReadonlySet<string>): Promise<void> {
-    const file = await this.#components.file.load();
+    const { file: stored, saved = false } = this.#components;
+    const file = saved ? await stored.loadSaved() : await stored.load();
     for (const network of file?.networks ?? []) this.#networks.set(network.id, network);
     for (const name of ['bridge', GATEWAY_NETWORK]) {
       const network = this.find(name);

@@ -7,8 +7,9 @@ const NOT_MANAGER = 'This node is not a swarm manager. ';
 /** The manager of this node, or the reason why it has none: SWM_NOT_MANAGER or SWM_LOCKED. */
 export function requireManager(node: SwarmNodeApi): ManagerApi {
   if (node.manager) return node.manager;
-  const { localNodeState, role } = node.state();
+  const { localNodeState, role, error } = node.state();
   if (localNodeState === 'locked') throw unlockKeyNeeded();
+  if (localNodeState === 'error') throw new SwarmError('SWM_NOT_MANAGER', NOT_MANAGER + error);
   if (localNodeState === 'inactive' || role === 'none') {
     throw new SwarmError(
       'SWM_NOT_MANAGER',

@@ -91,7 +91,7 @@ test('a file that is something else is named in the error', async (t) => {
   const path = join(await tempDir(t), 'keys.json');
   await writeFile(path, 'hello');
   await assert.rejects(KeyFile.open({ random }, { path }), {
-    code: 'SWM_INTERNAL',
-    message: `${path} is not a key file of format 1`,
+    code: 'SWM_DAMAGED',
+    message: `${path} is damaged: it is cut short or is no JSON`,
   });
 });

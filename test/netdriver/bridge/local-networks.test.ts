@@ -118,6 +118,6 @@ describe('a state file', () => {
 
   test('that cannot be read is not taken for an empty one', async () => {
     writeFileSync(`${folder}/broken.json`, '{');
-    await assert.rejects(new StateFile(`${folder}/broken.json`).load(), SyntaxError);
+    await assert.rejects(new StateFile(`${folder}/broken.json`).load(), { code: 'SWM_DAMAGED' });
   });
 });
