@@ -13,3 +13,11 @@ export interface DamageInit {
 export function damagedFile(path: string, what: string, init: DamageInit): SwarmError {
   return new SwarmError('SWM_DAMAGED', `${path} is damaged: ${what}`, init);
 }
+
+const TROUBLE =
+  /No space left on device|Disk quota exceeded|Read-only file system|Too many open files|Permission denied/;
+
+/** True when a disk refused something that it may take later: nothing is damaged by that. */
+export function isDiskTrouble(message: string): boolean {
+  return TROUBLE.test(message);
+}

@@ -1,4 +1,5 @@
 import type { Entry, HardState } from 'raft-ts';
+import { isDiskTrouble } from '../../common/damage.ts';
 import { errorMessage, SwarmError } from '../../common/errors.ts';
 import { encodePack } from './entry-pack.ts';
 import { type LogDb, type LogOp, levelLogDb, type OpenLogDb } from './log-db.ts';
@@ -199,7 +200,7 @@ function openError(dir: string, error: unknown): SwarmError {
     });
   }
   const message = errorMessage(cause ?? error);
-  if (/No space left on device|Disk quota exceeded|Read-only file system/.test(message)) {
+  if (isDiskTrouble(message)) {
     return new SwarmError('SWM_UNAVAILABLE', `The Raft log cannot be opened: ${message}`, {
       hint: `Make room on the disk that holds ${dir}.`,
       cause: error,

@@ -1,4 +1,10 @@
+import { rename, rm } from 'node:fs/promises';
 import { Level } from 'level';
+import { decodeRecord, encodeRecord } from '../../common/checksum.ts';
+import { isDiskTrouble } from '../../common/damage.ts';
+import { errorMessage } from '../../common/errors.ts';
+import { checkLevelFiles } from '../../common/level-files.ts';
+import type { Logger } from '../../common/logger.ts';
 import { Task } from '../../proto/gen/swarm/objects.ts';
 import { TaskStatus } from '../../proto/gen/swarm/types.ts';
 
@@ -20,52 +26,74 @@ const TASK = 'task/';
 const STATUS = 'status/';
 
 type Operation =
-  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'put'; readonly key: string; readonly value: Buffer }
   | { readonly type: 'del'; readonly key: string };
 
 /**
  * Orders and progress have records of their own, since they change at different times. Secrets and
  * configs are not kept: they are in the container already, or come again with the next session.
+ *
+ * The managers have all of it too, so what is damaged is left out: with the next session it comes
+ * again, and its container is found.
  */
 export class LevelTaskDb implements TaskDb {
-  readonly #level: Level<string, Uint8Array>;
+  readonly #level: Level<string, Buffer>;
+  readonly #logger: Logger;
   /** A write failed, e.g. for want of room: what LevelDB would append next could not be read again. */
   #spoiled = false;
   /** Writes are made one after the other. */
   #writing: Promise<unknown> = Promise.resolve();
 
-  private constructor(level: Level<string, Uint8Array>) {
+  private constructor(level: Level<string, Buffer>, logger: Logger) {
     this.#level = level;
+    this.#logger = logger;
   }
 
-  static async open(path: string): Promise<LevelTaskDb> {
-    const level = new Level<string, Uint8Array>(path, { valueEncoding: 'view' });
-    await level.open();
-    return new LevelTaskDb(level);
+  /** One that cannot be opened is put aside, as `<path>.damaged`, and begun anew. */
+  static async open(path: string, { logger }: { readonly logger: Logger }): Promise<LevelTaskDb> {
+    try {
+      return new LevelTaskDb(await openLevel(path), logger);
+    } catch (error) {
+      const cause = (error as { cause?: { code?: string } }).cause ?? error;
+      if ((cause as { code?: string }).code === 'LEVEL_LOCKED') throw error;
+      if (isDiskTrouble(errorMessage(cause))) throw error;
+      logger.warn(
+        { path, err: errorMessage(cause) },
+        'the tasks of this node are damaged, put aside',
+      );
+    }
+    await rm(`${path}.damaged`, { recursive: true, force: true });
+    await rename(path, `${path}.damaged`);
+    return new LevelTaskDb(await openLevel(path), logger);
   }
 
   async load(): Promise<readonly TaskRecord[]> {
+    const damaged = new Set<string>();
     const statuses = new Map<string, TaskStatus>();
-    for await (const [key, value] of this.#level.iterator({ gte: STATUS, lt: after(STATUS) })) {
-      statuses.set(key.slice(STATUS.length), TaskStatus.decode(value));
+    for await (const [id, data] of this.#records(STATUS)) {
+      if (data) statuses.set(id, TaskStatus.decode(data));
+      else damaged.add(id);
     }
     const records: TaskRecord[] = [];
-    for await (const [, value] of this.#level.iterator({ gte: TASK, lt: after(TASK) })) {
-      const task = Task.decode(value);
-      const status = statuses.get(task.id) ?? task.status ?? TaskStatus.fromPartial({});
+    for await (const [id, data] of this.#records(TASK)) {
+      // Without its status it would begin again: the managers know how far it was.
+      if (!data || damaged.has(id)) {
+        this.#logger.warn({ id }, 'the record of a task is damaged: the managers are asked for it');
+        continue;
+      }
+      const task = Task.decode(data);
+      const status = statuses.get(id) ?? task.status ?? TaskStatus.fromPartial({});
       records.push({ task, status });
     }
     return records;
   }
 
   async putTask(task: Task): Promise<void> {
-    await this.#write([{ type: 'put', key: TASK + task.id, value: Task.encode(task).finish() }]);
+    await this.#put(TASK + task.id, Task.encode(task).finish());
   }
 
   async putStatus(taskId: string, status: TaskStatus): Promise<void> {
-    await this.#write([
-      { type: 'put', key: STATUS + taskId, value: TaskStatus.encode(status).finish() },
-    ]);
+    await this.#put(STATUS + taskId, TaskStatus.encode(status).finish());
   }
 
   async remove(taskId: string): Promise<void> {
@@ -78,6 +106,16 @@ export class LevelTaskDb implements TaskDb {
   async close(): Promise<void> {
     await this.#writing.catch(() => undefined);
     await this.#level.close();
+  }
+
+  async *#records(prefix: string): AsyncGenerator<readonly [id: string, data: Buffer | undefined]> {
+    for await (const [key, value] of this.#level.iterator({ gte: prefix, lt: after(prefix) })) {
+      yield [key.slice(prefix.length), decodeRecord(key, value)];
+    }
+  }
+
+  #put(key: string, data: Uint8Array): Promise<void> {
+    return this.#write([{ type: 'put', key, value: encodeRecord(key, data) }]);
   }
 
   #write(operations: Operation[]): Promise<void> {
@@ -100,6 +138,13 @@ export class LevelTaskDb implements TaskDb {
       throw error;
     }
   }
+}
+
+async function openLevel(path: string): Promise<Level<string, Buffer>> {
+  await checkLevelFiles(path);
+  const level = new Level<string, Buffer>(path, { valueEncoding: 'buffer' });
+  await level.open();
+  return level;
 }
 
 /** The first key after all that begin with `prefix`. */

@@ -61,7 +61,7 @@ export class ContainerTable {
 
   /** Its name is reserved. */
   async add(entry: ContainerEntry): Promise<void> {
-    await this.#database.putContainer(entry.record);
+    await this.#database.putContainer(entry.record, { sync: true });
     this.#byId.set(entry.id, entry);
   }
 
@@ -73,7 +73,7 @@ export class ContainerTable {
 
   async update(entry: ContainerEntry, change: Partial<ContainerRecord>): Promise<void> {
     entry.record = { ...entry.record, ...change };
-    if (!entry.removed) await this.#database.putContainer(entry.record);
+    if (!entry.removed) await this.#database.putContainer(entry.record, { sync: false });
   }
 
   async updateState(entry: ContainerEntry, change: Partial<ContainerState>): Promise<void> {

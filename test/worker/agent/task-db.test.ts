@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Level } from 'level';
+import { silentLogger } from '../../../common/logger.ts';
 import { TaskState, TaskStatus } from '../../../proto/gen/swarm/types.ts';
 import { LevelTaskDb } from '../../../worker/agent/task-db.ts';
 import { task } from '../../manager/dispatcher/objects.ts';
+import { tempDir } from '../../support/cleanup.ts';
 
 test('tasks and their progress are there after a restart, removed ones are not', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'task-db-'));
   try {
-    const before = await LevelTaskDb.open(join(folder, 'tasks'));
+    const before = await LevelTaskDb.open(join(folder, 'tasks'), { logger: silentLogger });
     for (const id of ['t1', 't2', 't3']) await before.putTask(task(id, 'n1'));
     const running = TaskStatus.fromPartial({
       state: TaskState.RUNNING,
@@ -22,7 +25,7 @@ test('tasks and their progress are there after a restart, removed ones are not',
     await before.remove('t3');
     await before.close();
 
-    const after = await LevelTaskDb.open(join(folder, 'tasks'));
+    const after = await LevelTaskDb.open(join(folder, 'tasks'), { logger: silentLogger });
     const records = await after.load();
     assert.deepEqual(
       records.map(({ task: { id }, status }) => [id, status.state]),
@@ -46,7 +49,7 @@ test('what could not be stored on a full disk spoils nothing of what is stored a
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]);
   try {
     await writeFile(join(folder, 'ballast'), Buffer.alloc(3 * 1024 * 1024));
-    const db = await LevelTaskDb.open(join(folder, 'tasks'));
+    const db = await LevelTaskDb.open(join(folder, 'tasks'), { logger: silentLogger });
     const large = (id: string) => ({ ...task(id, 'n1'), serviceId: 'x'.repeat(30_000) });
     const stored: string[] = [];
     const fill = async () => {
@@ -60,7 +63,7 @@ test('what could not be stored on a full disk spoils nothing of what is stored a
     for (const id of ['b1', 'b2', 'b3']) await db.putTask(large(id));
     await db.close();
 
-    const again = await LevelTaskDb.open(join(folder, 'tasks'));
+    const again = await LevelTaskDb.open(join(folder, 'tasks'), { logger: silentLogger });
     const found = new Set((await again.load()).map((record) => record.task.id));
     assert.deepEqual(
       [...stored, 'b1', 'b2', 'b3'].filter((id) => !found.has(id)),
@@ -71,4 +74,46 @@ test('what could not be stored on a full disk spoils nothing of what is stored a
     execFileSync('umount', [folder]);
     await rm(folder, { recursive: true });
   }
+});
+
+for (const damage of ['MANIFEST', 'CURRENT']) {
+  test(`tasks that cannot be read (${damage}) are put aside: the managers have them`, async (t) => {
+    const path = join(await tempDir(t), 'tasks');
+    const before = await LevelTaskDb.open(path, { logger: silentLogger });
+    await before.putTask(task('t1', 'n1'));
+    await before.close();
+    const names = (await readdir(path)).filter((name) => name.startsWith('MANIFEST'));
+    await writeFile(join(path, names[0] as string), 'no manifest');
+    if (damage === 'CURRENT') await writeFile(join(path, 'MANIFEST-000099'), '');
+    if (damage === 'CURRENT') await writeFile(join(path, 'CURRENT'), 'nothing');
+
+    const after = await LevelTaskDb.open(path, { logger: silentLogger });
+    assert.deepEqual(await after.load(), []);
+    await after.close();
+    assert((await readdir(`${path}.damaged`)).includes('CURRENT'));
+  });
+}
+
+test('a task with a damaged record is left out whole', async (t) => {
+  const path = join(await tempDir(t), 'tasks');
+  const before = await LevelTaskDb.open(path, { logger: silentLogger });
+  for (const id of ['t1', 't2', 't3']) {
+    await before.putTask(task(id, 'n1'));
+    await before.putStatus(id, TaskStatus.fromPartial({ state: TaskState.RUNNING }));
+  }
+  await before.close();
+  const level = new Level<string, Buffer>(path, { valueEncoding: 'buffer' });
+  for (const key of ['task/t1', 'status/t2']) {
+    const record = (await level.get(key)) as Buffer;
+    record[record.length - 1]! ^= 4;
+    await level.put(key, record);
+  }
+  await level.close();
+
+  const after = await LevelTaskDb.open(path, { logger: silentLogger });
+  assert.deepEqual(
+    (await after.load()).map((record) => record.task.id),
+    ['t3'],
+  );
+  await after.close();
 });
