@@ -16,6 +16,7 @@ export interface Info {
     readonly LocalNodeState: string;
     readonly ControlAvailable: boolean;
     readonly RemoteManagers?: readonly { readonly NodeID: string; readonly Addr: string }[] | null;
+    readonly Cluster?: { readonly TLSInfo?: TlsInfo } | null;
   };
   readonly [other: string]: unknown;
 }
@@ -26,12 +27,30 @@ export interface Swarm extends Versioned {
     readonly Orchestration: object;
     readonly Raft: object;
     readonly Dispatcher: object;
-    readonly CAConfig: object;
+    readonly CAConfig: {
+      readonly ForceRotate?: number;
+      readonly ExternalCAs?: readonly ExternalCa[];
+    };
     readonly TaskDefaults: object;
     readonly EncryptionConfig: { readonly AutoLockManagers?: boolean };
   };
-  readonly TLSInfo?: { readonly TrustRoot: string };
+  readonly TLSInfo?: TlsInfo;
+  readonly RootRotationInProgress?: boolean;
   readonly JoinTokens: { readonly Worker: string; readonly Manager: string };
+}
+
+/** What a node trusts, or all are to trust, and who signs; the last two are base64 of DER. */
+export interface TlsInfo {
+  readonly TrustRoot?: string;
+  readonly CertIssuerSubject?: string;
+  readonly CertIssuerPublicKey?: string;
+}
+
+export interface ExternalCa {
+  readonly Protocol: string;
+  readonly URL: string;
+  readonly Options?: Readonly<Record<string, string>>;
+  readonly CACert: string;
 }
 
 export interface NodeSpec {
@@ -45,17 +64,13 @@ export interface NodeObject extends Versioned {
   readonly Spec: NodeSpec;
   readonly Description: {
     readonly Hostname: string;
+    readonly TLSInfo?: TlsInfo;
     readonly Platform: { readonly Architecture: string; readonly OS: string };
     readonly Resources: { readonly NanoCPUs?: number; readonly MemoryBytes?: number };
     readonly Engine: {
       readonly EngineVersion: string;
       readonly Labels?: Record<string, string>;
       readonly Plugins?: readonly { readonly Type: string; readonly Name: string }[];
-    };
-    readonly TLSInfo?: {
-      readonly TrustRoot?: string;
-      readonly CertIssuerSubject?: string;
-      readonly CertIssuerPublicKey?: string;
     };
   };
   readonly Status: { readonly State: string; readonly Message?: string; readonly Addr: string };

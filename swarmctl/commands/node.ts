@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CliError } from '../cli-error.ts';
 import { filtersQuery } from '../client.ts';
@@ -7,12 +8,14 @@ import { naturalCompare } from '../output/human.ts';
 import { inspectAll } from '../output/inspect.ts';
 import { type Column, printList } from '../output/list.ts';
 import { printNode } from '../output/node-pretty.ts';
-import type { Info, NodeObject, NodeSpec } from './api-types.ts';
+import type { Info, NodeObject, NodeSpec, TlsInfo } from './api-types.ts';
 import { parseAvailability } from './swarm.ts';
 import { printTasks } from './tasks.ts';
 
 interface NodeRow {
   readonly node: NodeObject;
+  /** What every node is to have. */
+  readonly wantedTls: TlsInfo | undefined;
   readonly self: boolean;
 }
 
@@ -31,6 +34,7 @@ const COLUMNS: readonly Column<NodeRow>[] = [
     header: 'ENGINE VERSION',
     value: ({ node }) => node.Description.Engine.EngineVersion,
   },
+  { key: 'TLSStatus', header: 'TLS STATUS', value: tlsStatus, hidden: true },
   { key: 'Self', header: 'SELF', value: ({ self }) => String(self), hidden: true },
 ];
 
@@ -98,7 +102,11 @@ async function list(
   const nodes = await context.api.get<NodeObject[]>('/nodes', filtersQuery(flags.filter));
   const info = await context.api.get<Info>('/info');
   const rows = nodes
-    .map((node) => ({ node, self: node.ID === info.Swarm.NodeID }))
+    .map((node) => ({
+      node,
+      self: node.ID === info.Swarm.NodeID,
+      wantedTls: info.Swarm.Cluster?.TLSInfo,
+    }))
     .sort((a, b) => naturalCompare(a.node.Description.Hostname, b.node.Description.Hostname));
   printList(context, rows, COLUMNS, flags, ({ node }) => node.ID);
 }
@@ -194,6 +202,13 @@ async function resolveSelf(context: Context, name: string): Promise<string> {
   const info = await context.api.get<Info>('/info');
   if (info.Swarm.NodeID) return info.Swarm.NodeID;
   throw new CliError('node ID not found in /info: is this node part of a swarm?');
+}
+
+/** Of the certificate and the roots that a node has, beside those that it is to have. */
+function tlsStatus({ node, wantedTls }: NodeRow): string {
+  const found = node.Description.TLSInfo;
+  if (!wantedTls?.TrustRoot || !found?.TrustRoot) return 'Unknown';
+  return isDeepStrictEqual(found, wantedTls) ? 'Ready' : 'Needs Rotation';
 }
 
 function managerStatus({ ManagerStatus }: NodeObject): string {

@@ -10,6 +10,12 @@ import {
 } from '../options/parse.ts';
 import type { Info, NodeObject, Swarm } from './api-types.ts';
 import { addBackupCommand } from './swarm-backup.ts';
+import {
+  addCaCommand,
+  type ExternalCaFlag,
+  externalCaOption,
+  readExternalCas,
+} from './swarm-ca.ts';
 import { addLockCommands, unlockText } from './swarm-lock.ts';
 import { addRecoverCommand } from './swarm-recover.ts';
 
@@ -19,6 +25,7 @@ interface SpecFlags {
   autolock?: boolean;
   certExpiry?: number;
   dispatcherHeartbeat?: number;
+  externalCa?: readonly ExternalCaFlag[];
   maxSnapshots?: number;
   snapshotInterval?: number;
   taskHistoryLimit?: number;
@@ -31,7 +38,7 @@ interface JoinFlags {
   availability: string;
 }
 
-/** `swarmctl swarm …`, and the short forms init, join, join-token and leave. */
+/** `swarmctl swarm …`, and the short forms init, join, join-token, leave and ca. */
 export function addSwarmCommands(program: Command, context: Context): void {
   const swarm = program.command('swarm').description('Manage the swarm');
   for (const parent of [swarm, program]) {
@@ -39,9 +46,9 @@ export function addSwarmCommands(program: Command, context: Context): void {
     addJoin(parent, context);
     addJoinToken(parent, context);
     addLeave(parent, context);
+    addCaCommand(parent, context);
   }
   addUpdate(swarm, context);
-  addCa(swarm, context);
   addLockCommands(swarm, context);
   addBackupCommand(swarm, context);
   addRecoverCommand(swarm, context);
@@ -65,7 +72,7 @@ function addInit(parent: Command, context: Context): void {
       Availability: flags.availability,
       DefaultAddrPool: flags.defaultAddrPool,
       SubnetSize: flags.defaultAddrPoolMaskLength,
-      Spec: specOf(flags, emptySpec()),
+      Spec: specOf(await withFiles(flags), emptySpec()),
     };
     const id = await context.api.post<string>('/swarm/init', { body });
     print(context, `Swarm initialized: current node (${id}) is now a manager.\n`);
@@ -134,19 +141,10 @@ function addUpdate(swarm: Command, context: Context): void {
   const command = swarm.command('update').description('Change settings of the swarm');
   addSpecOptions(command).action(async (flags: SpecFlags) => {
     if (Object.keys(flags).length === 0) throw new CliError(command.helpInformation());
-    await updateSwarm(context, (spec) => specOf(flags, spec), {});
+    const read = await withFiles(flags);
+    await updateSwarm(context, (spec) => specOf(read, spec), {});
     print(context, 'Swarm updated.');
   });
-}
-
-function addCa(swarm: Command, context: Context): void {
-  swarm
-    .command('ca')
-    .description('Print the root certificate')
-    .action(async () => {
-      const { TLSInfo } = await context.api.get<Swarm>('/swarm');
-      print(context, TLSInfo?.TrustRoot.trimEnd() || 'No CA information available');
-    });
 }
 
 function addAddressOptions(command: Command): Command {
@@ -167,6 +165,7 @@ function addSpecOptions(command: Command): Command {
     .option('--no-autolock', 'do not lock managers')
     .option('--cert-expiry <duration>', 'validity of node certificates', parseDuration)
     .option('--dispatcher-heartbeat <duration>', 'time between heartbeats', parseDuration)
+    .addOption(externalCaOption())
     .option('--max-snapshots <n>', 'old Raft snapshots to keep', parseCount)
     .option('--snapshot-interval <n>', 'log entries between Raft snapshots', parseCount)
     .option('--task-history-limit <n>', 'ended tasks to keep for each slot', parseInteger);
@@ -186,6 +185,11 @@ function emptySpec(): Spec {
   };
 }
 
+async function withFiles<F extends SpecFlags>(flags: F): Promise<F> {
+  const { externalCa } = flags;
+  return externalCa ? { ...flags, externalCa: await readExternalCas(externalCa) } : flags;
+}
+
 function specOf(flags: SpecFlags, spec: Spec): Spec {
   const set = <T>(key: string, value: T | undefined) =>
     value === undefined ? {} : { [key]: value };
@@ -201,7 +205,11 @@ function specOf(flags: SpecFlags, spec: Spec): Spec {
       ...set('KeepOldSnapshots', flags.maxSnapshots),
     },
     Dispatcher: { ...spec.Dispatcher, ...set('HeartbeatPeriod', flags.dispatcherHeartbeat) },
-    CAConfig: { ...spec.CAConfig, ...set('NodeCertExpiry', flags.certExpiry) },
+    CAConfig: {
+      ...spec.CAConfig,
+      ...set('NodeCertExpiry', flags.certExpiry),
+      ...set('ExternalCAs', flags.externalCa),
+    },
     EncryptionConfig: { ...spec.EncryptionConfig, ...set('AutoLockManagers', flags.autolock) },
   };
 }
