@@ -68,7 +68,10 @@ export class Execs {
     return exec.id;
   }
 
-  /** Undefined when detached. */
+  /**
+   * Undefined when detached. A command that cannot be run is told on the stream, as its client has no
+   * other place for it; the exit code is then 126 or 127.
+   */
   async start(
     id: string,
     options: { detach: boolean; tty?: boolean },
@@ -87,7 +90,9 @@ export class Execs {
     const stream = options.detach ? undefined : this.#stream(entry, exec);
     if (stream) exec.output.add(stream);
     this.#event(entry, exec, 'exec_start');
-    await this.#launch(entry, exec);
+    await this.#launch(entry, exec).catch((error) => {
+      if (!stream) throw error;
+    });
     return stream;
   }
 
@@ -183,8 +188,12 @@ export class Execs {
     } catch (error) {
       // What was prepared and never ran would stay in the shim.
       if (prepared) await tasks.delete(entry.id, id).catch(() => {});
-      await this.#failed(entry, exec, io, error);
-      throw execError(entry, id, error);
+      const failure = execError(error);
+      await io.remove();
+      exec.output.push('stdout', Buffer.from(`${failure.message}\r\n`));
+      this.#over(exec, startFailureCode(failure.message));
+      this.#event(entry, exec, 'exec_die', { exitCode: String(exec.exitCode) });
+      throw failure;
     }
     io.handOver();
     exec.stdin.connect(io.stdin, () => {
@@ -200,12 +209,6 @@ export class Execs {
     await Promise.race([io.ended, sleep(clock, DRAIN_TIMEOUT_MS)]);
     await io.remove().catch(() => {});
     this.#over(exec, exit?.exitCode ?? 137);
-    this.#event(entry, exec, 'exec_die', { exitCode: String(exec.exitCode) });
-  }
-
-  async #failed(entry: ContainerEntry, exec: Exec, io: ProcessIo, error: unknown): Promise<void> {
-    await io.remove();
-    this.#over(exec, startFailureCode(callMessage(error)));
     this.#event(entry, exec, 'exec_die', { exitCode: String(exec.exitCode) });
   }
 
@@ -301,11 +304,10 @@ function mustRun(entry: ContainerEntry): Run {
   throw new SwarmError('SWM_CONFLICT', `container ${id} is not running`);
 }
 
-function execError(entry: ContainerEntry, id: string, error: unknown): SwarmError {
+function execError(error: unknown): SwarmError {
   if (error instanceof SwarmError) return error;
-  const message = `OCI runtime exec failed: ${callMessage(error)}`;
-  return new SwarmError('SWM_INVALID_ARGUMENT', message, {
-    cause: error,
-    hint: `exec ${id} in container ${entry.id}`,
-  });
+  const text = callMessage(error);
+  const prefix = 'OCI runtime exec failed: ';
+  const message = text.startsWith(prefix) ? text : `${prefix}${text}`;
+  return new SwarmError('SWM_INVALID_ARGUMENT', message, { cause: error });
 }

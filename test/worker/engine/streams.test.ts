@@ -97,15 +97,17 @@ describe('attach, exec and logs', { skip: skipReason }, () => {
     await engine.remove(id, { force: true, volumes: true });
   });
 
-  it('tells a command that does not exist by its exit code', async () => {
+  it('tells a command that does not exist on its stream, and by its exit code', async () => {
     const { engine } = lab;
     const id = await sleeper();
     const execId = await engine.execCreate(id, { Cmd: ['nosuch'], AttachStdout: true });
-    await assert.rejects(
-      engine.execStart(execId, { detach: false }),
-      /OCI runtime exec failed.*"nosuch": executable file not found/,
-    );
+    const stream = await engine.execStart(execId, { detach: false });
+    assert(stream);
+    const told = Buffer.concat(await stream.toArray()).toString();
+    assert.match(told, /OCI runtime exec failed: exec.*"nosuch": executable file not found.*\r\n$/);
     assert.equal(engine.execInspect(execId).ExitCode, 127);
+    const detached = await engine.execCreate(id, { Cmd: ['nosuch'] });
+    await assert.rejects(engine.execStart(detached, { detach: true }), /"nosuch": executable/);
     await engine.remove(id, { force: true, volumes: true });
   });
 
