@@ -98,7 +98,7 @@ async function story(cast: Cast): Promise<void> {
   clients.stop();
   users.stop();
   await world.run(SETTLING_MS);
-  if (!(await world.until(() => cluster.isSettled(faults.lost), RECOVERY_MS, 100))) {
+  if (!(await world.until(() => isSettled(cast), RECOVERY_MS, 100))) {
     throw new Violation('the members do not agree, a minute after the faults');
   }
   await converge(cast);
@@ -120,7 +120,8 @@ async function recover({ world, cluster, clients, faults }: Cast): Promise<void>
 }
 
 /** Then every service gets what it asks for, and nothing else runs. */
-async function converge({ world, cluster, users, faults }: Cast): Promise<void> {
+async function converge(cast: Cast): Promise<void> {
+  const { world, cluster, users, faults } = cast;
   let missing = '';
   const isDone = () => {
     faults.keepAlive();
@@ -137,7 +138,13 @@ async function converge({ world, cluster, users, faults }: Cast): Promise<void> 
     await world.run(SETTLING_MS);
   }
   if (!isDone()) throw new Violation(`what was there did not stay: ${missing}`);
-  if (!(await world.until(() => cluster.isSettled(faults.lost), RECOVERY_MS, 10))) {
+  if (!(await world.until(() => isSettled(cast), RECOVERY_MS, 10))) {
     throw new Violation('the members do not agree in the end');
   }
+}
+
+/** Who was told to stop while its disk was slow may end only now, and is to be started again. */
+function isSettled({ cluster, faults }: Cast): boolean {
+  faults.keepAlive();
+  return cluster.isSettled(faults.lost);
 }

@@ -9,7 +9,6 @@ import {
   NetworkSpec,
   ServiceSpec,
 } from '../../../proto/gen/swarm/specs.ts';
-import { noExternalCa } from '../../support/no-external-ca.ts';
 import { Violation, type World } from '../world/world.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import { CLUSTER_ID, type ManagerLife } from './sim-manager.ts';
@@ -215,8 +214,7 @@ export class ServiceClients {
     const { store, consensus, process } = life;
     const { clock, random } = process;
     const members = { members: () => consensus?.members() ?? [] };
-    const external = noExternalCa;
-    return leaderControl({ store, members, clock, random, clusterId: CLUSTER_ID, external });
+    return leaderControl({ store, members, clock, random, clusterId: CLUSTER_ID });
   }
 
   #at(life: ManagerLife, node: Node) {

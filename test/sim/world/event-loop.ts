@@ -26,6 +26,37 @@ export function takeOverEventLoop(): void {
   timers.setImmediate = <T>(value?: T) =>
     new Promise<T>((resolve) => later(() => resolve(value as T)));
   syncBuiltinESMExports();
+  AbortSignal.any = anyOf;
+}
+
+/** What each signal ends, apart from what listens to it. */
+const ends = new WeakMap<AbortSignal, Set<AbortController>>();
+
+/**
+ * As `AbortSignal.any`. That one has Node remember, until it is aborted, each signal that somebody listens to,
+ * and with it all of a process of a simulation that ended without a word.
+ */
+function anyOf(signals: Iterable<AbortSignal>): AbortSignal {
+  const any = new AbortController();
+  const sources = [...signals];
+  const aborted = sources.find((signal) => signal.aborted);
+  if (aborted) any.abort(aborted.reason);
+  else for (const source of sources) endedBy(source).add(any);
+  return any.signal;
+}
+
+function endedBy(source: AbortSignal): Set<AbortController> {
+  let ended = ends.get(source);
+  if (!ended) {
+    ended = new Set();
+    ends.set(source, ended);
+    const all = ended;
+    const onAbort = () => {
+      for (const any of all) any.abort(source.reason);
+    };
+    source.addEventListener('abort', onAbort, { once: true });
+  }
+  return ended;
 }
 
 /**
