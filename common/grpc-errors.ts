@@ -1,5 +1,11 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { type ErrorCode, errorCatalogue, errorMessage, SwarmError } from './errors.ts';
+import {
+  type ErrorCode,
+  errorCatalogue,
+  errorMessage,
+  isSwarmError,
+  SwarmError,
+} from './errors.ts';
 
 const CODE_KEY = 'swm-code';
 const HINT_KEY = 'swm-hint-bin';
@@ -39,6 +45,14 @@ export function errorOfCode(
   const known = code in errorCatalogue ? (code as ErrorCode) : 'SWM_INTERNAL';
   return new SwarmError(known, message, { cause, ...(hint ? { hint } : {}) });
 }
+
+/** Whether the call that failed found no connection, as opposed to one that lost it. */
+export function neverConnected(error: unknown): boolean {
+  return isSwarmError(error, 'SWM_UNAVAILABLE') && NOT_CONNECTED.test(error.message);
+}
+
+// The words of grpc-js.
+const NOT_CONNECTED = /^No connection established|^Name resolution failed/;
 
 function codeOfStatus(grpc: status | undefined): ErrorCode {
   switch (grpc) {

@@ -27,7 +27,7 @@ import {
   routedControl,
 } from './control/index.ts';
 import { LeaderRole } from './leader-role.ts';
-import { waitForLeader } from './leader-wait.ts';
+import { waitForLeader, waitForNextLeader } from './leader-wait.ts';
 import { LeadershipFollower } from './leadership-follower.ts';
 import { LockKeeper } from './lock-keeper.ts';
 import type { ManagerComponents, ManagerInit } from './manager-init.ts';
@@ -40,8 +40,6 @@ import { MemoryStore } from './store/memory-store.ts';
 import type { Commit, Kind, ReadTx } from './store/types.ts';
 import type { ControlApi, ManagerApi, ManagerStats } from './types.ts';
 
-/** How long a write waits for a leader, in the middle of an election. */
-const LEADER_WAIT_MS = 3_000;
 /** How long a manager that comes back waits for the others before it serves without them. */
 const RESTART_WAIT_MS = 5_000;
 /** How long one that begins or enters a cluster waits until it serves. */
@@ -135,6 +133,7 @@ export class Manager implements ManagerApi {
       }
       this.#consensus = consensus;
       consensus.onLeadership((leads) => this.#leadership.follow(leads));
+      consensus.onMembers(() => this.#leaderCalls.follow());
       this.#store.subscribe((commit) => this.#followSnapshotPolicy(consensus, commit));
       await consensus.start();
       this.#lockKeeper = this.#newLockKeeper(consensus, this.#keys);
@@ -198,7 +197,7 @@ export class Manager implements ManagerApi {
     signal: AbortSignal,
   ): AsyncGenerator<LogMessage> {
     const ending = AbortSignal.any([signal, this.#closing.signal]);
-    await waitForLeader(this.#running(), LEADER_WAIT_MS, ending);
+    await waitForNextLeader(this.#running(), ending);
     for await (const { messages } of await this.#logSource(request, ending)) yield* messages;
   }
 
@@ -341,7 +340,7 @@ export class Manager implements ManagerApi {
   async #controlTarget(): Promise<ControlApi> {
     const consensus = this.#running();
     if (this.#failure) throw this.#failure;
-    await waitForLeader(consensus, LEADER_WAIT_MS, this.#closing.signal);
+    await waitForNextLeader(consensus, this.#closing.signal);
     return consensus.isLeader ? this.#localControl : this.#forwardingControl;
   }
 

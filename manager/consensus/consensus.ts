@@ -165,6 +165,11 @@ export class Consensus implements ConsensusApi, Startable {
     return this.#replica.view.all();
   }
 
+  /** How long there has been no leader, as far as this manager knows; 0 while there is one. */
+  get leaderlessMs(): number {
+    return this.#leaderWatch.leaderlessMs;
+  }
+
   /** The members and the ids of removed ones, as the log has them. */
   membership(): RaftMembership {
     return this.#replica.membership.record();

@@ -19,7 +19,11 @@ export class LeaderWatch {
   }
 
   get isLeaderless(): boolean {
-    if (this.#since === undefined) return false;
-    return this.#clock.monotonic() - this.#since > this.#patienceMs;
+    return this.leaderlessMs > this.#patienceMs;
+  }
+
+  /** 0 while there is a leader. */
+  get leaderlessMs(): number {
+    return this.#since === undefined ? 0 : this.#clock.monotonic() - this.#since;
   }
 }

@@ -1,5 +1,6 @@
 import { type Clock, sleep } from '../../common/clock.ts';
 import { isSwarmError } from '../../common/errors.ts';
+import { neverConnected } from '../../common/grpc-errors.ts';
 import type { ControlApi } from '../types.ts';
 
 /** How long an operation looks for a leader that takes it, and how often. */
@@ -52,8 +53,5 @@ export function routedControl({ clock, target }: ControlComponents): ControlApi 
 /** The receiver did not lead, or there was no connection to it in the first place. */
 function neverHappened(error: unknown): boolean {
   if (isSwarmError(error, 'SWM_NOT_LEADER')) return true;
-  return isSwarmError(error, 'SWM_UNAVAILABLE') && NOT_CONNECTED.test(error.message);
+  return neverConnected(error);
 }
-
-// The words of grpc-js for a call that found no connection, as opposed to one that lost it.
-const NOT_CONNECTED = /^No connection established|^Name resolution failed/;

@@ -1,7 +1,7 @@
 import type { Client, ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../common/clock.ts';
 import { SwarmError } from '../../common/errors.ts';
-import { errorOfCode, fromServiceError } from '../../common/grpc-errors.ts';
+import { errorOfCode, fromServiceError, neverConnected } from '../../common/grpc-errors.ts';
 import {
   type ControlService,
   ControlStreamService,
@@ -13,6 +13,8 @@ import {
 import { TurnBatch } from './turn-batch.ts';
 
 const TIMEOUT_MS = 20_000;
+/** What a leader has, when it seems to lead no more, to answer what it was asked before. */
+const GRACE_MS = 1_000;
 
 export interface LeaderCallsComponents {
   readonly clock: Clock;
@@ -45,10 +47,26 @@ export class LeaderCalls {
     return this.#stream.call(method, request);
   }
 
+  /** To be called when another one may lead: who waits for an old leader does not do so for long. */
+  follow(): void {
+    if (!this.#stream || this.#stream.client === this.#leader()) return;
+    this.#stream.retire();
+    this.#stream = undefined;
+  }
+
   /** Calls under way are rejected. */
   close(): void {
     this.#stream?.close();
     this.#stream = undefined;
+  }
+
+  /** Undefined when there is none to be asked. */
+  #leader(): Client | undefined {
+    try {
+      return this.#components.leader();
+    } catch {
+      return undefined;
+    }
   }
 }
 
@@ -68,7 +86,7 @@ class CallStream {
     size: ({ request }) => request.length,
   });
   #lastId = 0;
-  #retired = false;
+  #retired: Timer | undefined;
   #ended = false;
 
   constructor(clock: Clock, client: Client) {
@@ -79,7 +97,7 @@ class CallStream {
     this.#stream.on('data', ({ answers }: ForwardedAnswers) => {
       for (const answer of answers) this.#settle(answer);
     });
-    this.#stream.on('error', (error) => this.#fail(fromServiceError(error)));
+    this.#stream.on('error', (error) => this.#fail(reasonOf(error)));
     this.#stream.on('end', () => this.#fail(broken()));
   }
 
@@ -96,10 +114,12 @@ class CallStream {
     });
   }
 
-  /** Takes no further calls, and ends when those under way are answered. */
+  /** Takes no further calls, and ends when those under way are answered, or soon. */
   retire(): void {
-    this.#retired = true;
-    if (this.#pending.size === 0) this.#stream.end();
+    this.#retired ??= this.#clock.setTimer(GRACE_MS, () => this.close());
+    if (this.#pending.size > 0) return;
+    this.#retired.cancel();
+    this.#stream.end();
   }
 
   close(): void {
@@ -131,8 +151,15 @@ class CallStream {
 
   #fail(error: Error): void {
     this.#ended = true;
+    this.#retired?.cancel();
     for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(error);
   }
+}
+
+/** Of a stream that never stood, all is known; of one that ended without a word of the leader, nothing. */
+function reasonOf(error: unknown): SwarmError {
+  const reason = fromServiceError(error);
+  return reason.code !== 'SWM_UNAVAILABLE' || neverConnected(reason) ? reason : broken();
 }
 
 function broken(): SwarmError {

@@ -109,7 +109,10 @@ test('what is large travels by itself', async (t) => {
 test('a leader that dies leaves nobody waiting, and a new stream is made', async (t) => {
   const never = () => new Promise<never>(() => undefined);
   const { control, messages, server, client } = await forwarding(t, { removeConfig: never });
-  const lost = assert.rejects(control.removeConfig('x'), { code: 'SWM_UNAVAILABLE' });
+  const lost = assert.rejects(control.removeConfig('x'), {
+    code: 'SWM_UNAVAILABLE',
+    message: /ended before it answered; whether it did what was asked is not known/,
+  });
   await eventually(() => assert.equal(messages.length, 1));
   server.forceShutdown();
   await lost;
@@ -140,6 +143,26 @@ test('an old stream answers what it was asked before another leader was known', 
   // It is ended then: a server that stops waits for every stream.
   calls.close();
   await new Promise((resolve) => server.tryShutdown(resolve));
+});
+
+test('who waits for a leader that was replaced is told soon', async (t) => {
+  const never = () => new Promise<never>(() => undefined);
+  const { control, calls, clock, messages, client } = await forwarding(t, {
+    removeConfig: never,
+    removeSecret: async () => undefined,
+  });
+  const told = assert.rejects(control.removeConfig('x'), {
+    code: 'SWM_UNAVAILABLE',
+    message: /ended before it answered; whether it did what was asked is not known/,
+  });
+  await eventually(() => assert.equal(messages.length, 1));
+  calls.follow();
+  await control.removeSecret('the same leader');
+  client.current = connect(t, client.current.getChannel().getTarget());
+  calls.follow();
+  await clock.advance(1_000);
+  await told;
+  await control.removeSecret('the new leader');
 });
 
 test('a leader that says nothing is given up after a while', async (t) => {
