@@ -21,6 +21,8 @@ import { StdinGate } from './stdin-gate.ts';
 import type { ContainerTable } from './table.ts';
 import type { ExecConfig, ExecInspect } from './types.ts';
 
+/** The exit code when the reason is not the program. */
+const CANNOT_EXEC = 126;
 /** Ended execs can be inspected this long. */
 const KEEP_MS = 5 * 60 * 1000;
 const DRAIN_TIMEOUT_MS = 2_000;
@@ -191,7 +193,7 @@ export class Execs {
       const failure = execError(error);
       await io.remove();
       exec.output.push('stdout', Buffer.from(`${failure.message}\r\n`));
-      this.#over(exec, startFailureCode(failure.message));
+      this.#over(exec, startFailureCode(failure.message, CANNOT_EXEC));
       this.#event(entry, exec, 'exec_die', { exitCode: String(exec.exitCode) });
       throw failure;
     }

@@ -18,6 +18,8 @@ import type { Started, Starter } from './starter.ts';
 import type { ContainerTable } from './table.ts';
 import type { Volumes } from './volumes.ts';
 
+/** The exit code when the reason is not the program. */
+const CANNOT_START = 128;
 const SIGKILL = 9;
 const STOP_TIMEOUT_S = 10;
 /** After SIGKILL only the kernel can be in the way. */
@@ -222,7 +224,7 @@ export class Lifecycle {
 
   async #startFailed(entry: ContainerEntry, error: unknown): Promise<void> {
     const message = errorMessage(error);
-    const exitCode = startFailureCode(message);
+    const exitCode = startFailureCode(message, CANNOT_START);
     const { status } = entry.record.state;
     const after = status === 'created' ? 'created' : 'exited';
     await this.#parts.table.updateState(entry, { status: after, exitCode, error: message, pid: 0 });
