@@ -26,7 +26,7 @@ test('majority: the committed index is the naive one', () => {
       const acked = (id: number) => known[id];
       assert.equal(majority.committedIndex(config, acked), naiveCommitted(config, acked));
     }),
-    { numRuns: 20_000 },
+    { numRuns: 50_000 },
   );
 });
 

@@ -205,12 +205,12 @@ test('26: adding a node that is not there yet does not depose the leader', () =>
 
 test('31: a node with a committed change that it has not applied does not campaign', () => {
   for (const change of [add(4), v2(ConfChangeTransition.Auto, add(4), add(5))]) {
-    const cluster = new Cluster();
+    // One entry to a page, and the change is on the last of twenty.
+    const cluster = new Cluster({ config: { maxCommittedSizePerReady: 1 } });
     cluster.elect(1);
-    cluster.member(1).node.proposeConfChange(change);
-    // Enough entries before it that the scan for it takes several pages.
     cluster.lose = (m: Message) => m.to === 2 && m.commit > 2;
     cluster.propose(1, ...Array.from({ length: 20 }, (_, i) => `t${i}`));
+    cluster.member(1).node.proposeConfChange(change);
     cluster.settle();
     const { node, term } = cluster.member(2);
     node.step({
