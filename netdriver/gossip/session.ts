@@ -1,6 +1,4 @@
-import { setMaxListeners } from 'node:events';
 import type { Timer } from '../../common/clock.ts';
-import { errorMessage } from '../../common/errors.ts';
 import { shuffled } from '../../common/random.ts';
 import type { GossipPeer } from '../../proto/gen/swarm/dispatcher.ts';
 import {
@@ -11,9 +9,9 @@ import {
   Probe,
   ProbeAck,
   SyncRequest,
-  SyncResponse,
 } from '../../proto/gen/swarm/gossip.ts';
 import type { SwarmIdentity } from '../types.ts';
+import { AntiEntropy } from './anti-entropy.ts';
 import { Attendance } from './attendance.ts';
 import { fromState, toState } from './claims.ts';
 import {
@@ -29,12 +27,11 @@ import { type Effect, FailureDetector, type Liveness } from './failure-detector.
 import { FirstSyncs } from './first-syncs.ts';
 import type { GossipComponents } from './gossip.ts';
 import { Outbox } from './outbox.ts';
+import { Requests } from './requests.ts';
 import { Tables } from './tables.ts';
 import type { GossipTransport, RequestProtocol } from './transport.ts';
 import type { GossipChange, GossipTable } from './types.ts';
 
-const SYNC_TIMEOUT_MS = 10_000;
-const GOODBYE_TIMEOUT_MS = 1_000;
 /** Peers that are asked for their rows when a network is joined. */
 const SYNC_ON_JOIN = 3;
 
@@ -58,7 +55,8 @@ export class GossipSession {
   private readonly transport: GossipTransport;
   private readonly attendance = new Attendance();
   private readonly outbox = new Outbox();
-  private readonly abort = new AbortController();
+  private readonly requests: Requests;
+  private readonly antiEntropy: AntiEntropy;
   private peers: readonly GossipPeer[] = [];
   private timer: Timer | undefined;
   private nextSyncAt: number;
@@ -71,8 +69,6 @@ export class GossipSession {
     const { clock, random } = components;
     const { identity, events } = init;
     const now = clock.monotonic();
-    // One per request under way.
-    setMaxListeners(0, this.abort.signal);
     this.components = components;
     this.events = events;
     this.identity = identity;
@@ -82,6 +78,16 @@ export class GossipSession {
       { random },
       { selfId: identity.nodeId, incarnation: clock.now() },
     );
+    this.requests = new Requests({ clock, transport: this.transport });
+    const { firstSyncs, requests, tables } = this;
+    this.antiEntropy = new AntiEntropy(
+      { clock, logger: components.logger, tables, firstSyncs, requests },
+      {
+        states: () => this.allStates(),
+        members: (members) => this.receiveMembers(members),
+        rows: (rows) => this.receiveRows(rows),
+      },
+    );
     this.nextSyncAt = now + random.float() * SYNC_INTERVAL_MS;
     this.nextReapAt = now + REAP_INTERVAL_MS;
   }
@@ -90,7 +96,7 @@ export class GossipSession {
     await this.transport.start({
       message: (topic, from, data) => this.onMessage(topic, from, data),
       request: (protocol, from, data) => this.onRequest(protocol, from, data),
-      connected: (nodeId) => this.syncWith(nodeId),
+      connected: (nodeId) => this.antiEntropy.syncWith(nodeId),
       disconnected: (nodeId) => this.detector.hint(nodeId),
     });
     this.transport.subscribe(CLUSTER_TOPIC);
@@ -100,9 +106,11 @@ export class GossipSession {
   async stop(options: { leave: boolean }): Promise<void> {
     this.timer?.cancel();
     this.timer = undefined;
-    if (options.leave) await this.sayGoodbye();
+    if (options.leave) {
+      await this.antiEntropy.sayGoodbye(this.selfState('left'), this.connected());
+    }
     this.firstSyncs.stop();
-    this.abort.abort(new Error('gossip stopped'));
+    this.requests.stop();
     await this.transport.stop();
   }
 
@@ -129,7 +137,7 @@ export class GossipSession {
     const everyone = this.peers.map((peer) => peer.nodeId).filter(isOther);
     const candidates = attending.length > 0 ? attending : everyone;
     for (const nodeId of shuffled(this.components.random, candidates).slice(0, SYNC_ON_JOIN)) {
-      this.syncWith(nodeId);
+      this.antiEntropy.syncWith(nodeId);
     }
   }
 
@@ -168,6 +176,11 @@ export class GossipSession {
     return [...self, ...others];
   }
 
+  private connected(): string[] {
+    const others = this.peers.map(({ nodeId }) => nodeId);
+    return others.filter((id) => id !== this.identity.nodeId && this.transport.isConnected(id));
+  }
+
   private scheduleTick(): void {
     this.timer = this.components.clock.setTimer(COALESCE_MS, () => {
       if (!this.timer) return;
@@ -180,21 +193,6 @@ export class GossipSession {
     this.outbox.flush((topic, data) => this.transport.publish(topic, data));
   }
 
-  /** Told to each peer by request: a message published on the way out might not leave any more. */
-  private async sayGoodbye(): Promise<void> {
-    const now = this.components.clock.monotonic();
-    const rows = this.tables.joined().flatMap((id) => this.tables.leave(id, now));
-    const data = SyncRequest.encode({
-      members: [this.selfState('left')],
-      networks: [],
-      rows,
-    }).finish();
-    const connected = this.peers.filter((peer) => this.transport.isConnected(peer.nodeId));
-    await Promise.allSettled(
-      connected.map((peer) => this.request(peer.nodeId, '/swarm/sync/1', data, GOODBYE_TIMEOUT_MS)),
-    );
-  }
-
   private tick(): void {
     const now = this.components.clock.monotonic();
     this.perform(this.detector.tick(now));
@@ -202,9 +200,8 @@ export class GossipSession {
     this.firstSyncs.tick(now);
     if (now >= this.nextSyncAt) {
       this.nextSyncAt = now + SYNC_INTERVAL_MS;
-      const connected = this.peers.filter((peer) => this.transport.isConnected(peer.nodeId));
-      const [peer] = shuffled(this.components.random, connected);
-      if (peer) this.syncWith(peer.nodeId);
+      const [peer] = shuffled(this.components.random, this.connected());
+      if (peer) this.antiEntropy.syncWith(peer);
     }
     if (now >= this.nextReapAt) {
       this.nextReapAt = now + REAP_INTERVAL_MS;
@@ -257,58 +254,10 @@ export class GossipSession {
     const belief = this.detector.claimOf(nodeId);
     const members = [this.selfState(), ...(belief ? [toState(belief)] : [])];
     const data = Probe.encode({ target, members }).finish();
-    const answer = await this.request(nodeId, '/swarm/probe/1', data, timeoutMs);
+    const answer = await this.requests.send(nodeId, '/swarm/probe/1', data, timeoutMs);
     const ack = ProbeAck.decode(answer);
     this.receiveMembers(ack.members);
     return ack;
-  }
-
-  private async request(
-    nodeId: string,
-    protocol: RequestProtocol,
-    data: Uint8Array,
-    timeoutMs: number,
-  ): Promise<Uint8Array> {
-    const abort = new AbortController();
-    const timer = this.components.clock.setTimer(timeoutMs, () =>
-      abort.abort(new Error(`no answer within ${timeoutMs} ms`)),
-    );
-    const onStop = () => abort.abort(this.abort.signal.reason);
-    this.abort.signal.addEventListener('abort', onStop, { once: true });
-    try {
-      return await this.transport.request(nodeId, protocol, data, abort.signal);
-    } finally {
-      timer.cancel();
-      this.abort.signal.removeEventListener('abort', onStop);
-    }
-  }
-
-  /** Anti-entropy: their digest, the rows we lack, the rows they lack. */
-  private syncWith(nodeId: string): void {
-    if (nodeId === this.identity.nodeId) return;
-    this.exchange(nodeId).catch((error: unknown) => {
-      this.components.logger.debug({ nodeId, error: errorMessage(error) }, 'gossip sync failed');
-    });
-  }
-
-  private async exchange(nodeId: string): Promise<void> {
-    const networks = this.tables.joined();
-    const first = SyncRequest.encode({
-      members: this.allStates(),
-      networks: this.tables.digest(),
-      rows: [],
-    }).finish();
-    const answer = SyncResponse.decode(
-      await this.request(nodeId, '/swarm/sync/1', first, SYNC_TIMEOUT_MS),
-    );
-    this.receiveMembers(answer.members);
-    this.receiveRows(answer.rows);
-    this.firstSyncs.synced(networks);
-    const now = this.components.clock.monotonic();
-    const rows = this.tables.missingIn(answer.networks, now);
-    if (rows.length === 0) return;
-    const second = SyncRequest.encode({ members: [], networks: [], rows }).finish();
-    await this.request(nodeId, '/swarm/sync/1', second, SYNC_TIMEOUT_MS);
   }
 
   private onMessage(topic: string, from: string, data: Uint8Array): void {
@@ -330,7 +279,7 @@ export class GossipSession {
   ): Promise<Uint8Array> {
     return protocol === '/swarm/probe/1'
       ? this.answerProbe(from, Probe.decode(data))
-      : this.answerSync(SyncRequest.decode(data));
+      : this.antiEntropy.answer(SyncRequest.decode(data));
   }
 
   private async answerProbe(from: string, probe: Probe): Promise<Uint8Array> {
@@ -343,17 +292,6 @@ export class GossipSession {
       () => false,
     );
     return ProbeAck.encode({ nack: !answered, members }).finish();
-  }
-
-  private answerSync(request: SyncRequest): Uint8Array {
-    this.receiveMembers(request.members);
-    this.receiveRows(request.rows);
-    const asked = new Set(request.networks.map((network) => network.networkId));
-    return SyncResponse.encode({
-      members: request.members.length > 0 ? this.allStates() : [],
-      networks: this.tables.digest().filter((network) => asked.has(network.networkId)),
-      rows: this.tables.missingIn(request.networks, this.components.clock.monotonic()),
-    }).finish();
   }
 
   private receiveMembers(members: readonly MemberState[]): void {
