@@ -28,6 +28,7 @@ import { gossipKey, type NodeRecord, swarmDir, tasksDir, writeNodeRecord } from 
 
 const MANAGER_RETRY_MS = 2_000;
 const DESCRIBE_AFTER_MS = 500;
+const REFUSAL_HINT = 'leave with "swarmctl leave --force", after which this machine can join again';
 
 export interface MembershipComponents extends Pacing {
   readonly clock: Clock;
@@ -68,6 +69,7 @@ export class Membership {
   /** Role changes and attachments are applied one after the other. */
   #work: Promise<void> = Promise.resolve();
   #unsubscribe: (() => void)[] = [];
+  #refusal = '';
   #describing: Timer | undefined;
 
   constructor(components: MembershipComponents, init: MembershipInit) {
@@ -100,6 +102,11 @@ export class Membership {
 
   get session(): SessionState | undefined {
     return this.#agent?.session;
+  }
+
+  /** Why the managers refuse this node; '' while they do not. */
+  get refusal(): string {
+    return this.#refusal;
   }
 
   /** Starts everything; resolves without waiting for the first session. */
@@ -208,6 +215,7 @@ export class Membership {
         description: await this.#describe(seed),
         peers: this.#record.managers.map((addr) => ({ nodeId: '', addr })),
         localManager: () => (this.#manager ? this.#record.advertiseAddr : undefined),
+        onRefused: (reason) => this.#onRefused(reason),
         onPeers: (peers) => this.#enqueue(() => this.#remember(peers.map((peer) => peer.addr))),
       },
     );
@@ -233,6 +241,13 @@ export class Membership {
     else if (node.certificate?.status?.state === IssuanceState.ROTATE) {
       this.#enqueue(async () => this.securityConfig.requestRenewal());
     }
+    this.#init.onChange();
+  }
+
+  #onRefused(reason: string | undefined): void {
+    const refusal = reason === undefined ? '' : `${reason}; ${REFUSAL_HINT}`;
+    if (refusal === this.#refusal) return;
+    this.#refusal = refusal;
     this.#init.onChange();
   }
 

@@ -119,7 +119,7 @@ export class SwarmNode implements SwarmNodeApi {
       nodeAddr: record ? (splitHostPort(record.advertiseAddr, 0)?.host ?? '') : '',
       localNodeState: this.#phase,
       role: this.#role(),
-      error: this.#error || textOf(membership?.manager?.failure),
+      error: this.#error || membership?.refusal || textOf(membership?.manager?.failure),
       remoteManagers: (membership?.session?.managers ?? []).flatMap(({ peer }) =>
         peer ? [{ nodeId: peer.nodeId, addr: peer.addr }] : [],
       ),

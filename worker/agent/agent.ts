@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, sleep } from '../../common/clock.ts';
-import { errorMessage, SwarmError } from '../../common/errors.ts';
+import { errorMessage, isSwarmError, SwarmError } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
 import type { NetDriverApi } from '../../netdriver/index.ts';
@@ -42,6 +42,8 @@ export interface AgentInit {
   readonly peers: readonly Peer[];
   /** The manager of this node, while it has one: it is asked first. */
   readonly localManager?: () => string | undefined;
+  /** Why the managers will not hear of this node; undefined once they do again. */
+  readonly onRefused?: (reason: string | undefined) => void;
   /** The managers changed: to be kept for the next start. */
   readonly onPeers?: (peers: readonly Peer[]) => void;
 }
@@ -146,6 +148,7 @@ export class Agent implements AgentApi {
         // Not a failure: the node only introduces itself again.
         if (error instanceof Redescribed) continue;
         if (target !== undefined) this.#remotes.failed(target);
+        if (isSwarmError(error, 'SWM_PERMISSION_DENIED')) this.#init.onRefused?.(error.message);
         this.#localFailed = target === this.#init.localManager?.() && !this.#localFailed;
         logger.info({ manager: target, err: errorMessage(error) }, 'session ended');
       }
@@ -190,6 +193,7 @@ export class Agent implements AgentApi {
     this.#connection = connection;
     this.#localFailed = false;
     this.#remotes.succeeded(target);
+    this.#init.onRefused?.(undefined);
     this.#components.logger.info({ manager: target }, 'session established');
     // The leader may be new and may have missed the last ones.
     for (const [taskId, status] of this.#worker.statuses()) this.#reporter.add(taskId, status);
