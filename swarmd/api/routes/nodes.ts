@@ -7,6 +7,7 @@ import { nodeSpecFromApi, nodeToApi } from '../convert/node.ts';
 import { requireManager } from '../guards.ts';
 import { Filters } from '../http/filters.ts';
 import { readJson } from '../http/json-body.ts';
+import { sendList } from '../http/json-list.ts';
 import { Query } from '../http/query.ts';
 import { lookUp } from '../lookup.ts';
 
@@ -16,15 +17,17 @@ interface ById {
   Params: { id: string };
 }
 
-export const nodeRoutes: RouteGroup = (app, { node }) => {
-  app.get('/nodes', async (request) => {
+export const nodeRoutes: RouteGroup = (app, components) => {
+  const { node } = components;
+
+  app.get('/nodes', async (request, reply) => {
     const manager = requireManager(node);
     const filters = new Filters(request, FILTERS);
-    const nodes = await manager.read((tx) =>
-      [...tx.all('node')].filter((candidate) => matches(filters, candidate)),
-    );
+    const nodes = await manager.read((tx) => [...tx.all('node')]);
     const members = byNode(manager.members());
-    return nodes.map((found) => nodeToApi(found, members.get(found.id)));
+    return sendList(reply, components, nodes, (found) =>
+      matches(filters, found) ? nodeToApi(found, members.get(found.id)) : undefined,
+    );
   });
 
   app.get<ById>('/nodes/:id', async (request) => {

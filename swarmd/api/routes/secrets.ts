@@ -9,6 +9,7 @@ import {
 import { requireManager } from '../guards.ts';
 import { Filters } from '../http/filters.ts';
 import { readJson } from '../http/json-body.ts';
+import { sendList } from '../http/json-list.ts';
 import { Query } from '../http/query.ts';
 import { lookUp } from '../lookup.ts';
 
@@ -18,13 +19,16 @@ interface ById {
   Params: { id: string };
 }
 
-export const secretRoutes: RouteGroup = (app, { node }) => {
-  app.get('/secrets', async (request) => {
+export const secretRoutes: RouteGroup = (app, components) => {
+  const { node } = components;
+
+  app.get('/secrets', async (request, reply) => {
     const filters = new Filters(request, FILTERS);
     const all = await requireManager(node).read((tx) => [...tx.all('secret')]);
-    return all
-      .filter((secret) => !secret.internal && matches(filters, secret.id, secret.spec?.annotations))
-      .map(secretToApi);
+    return sendList(reply, components, all, (secret) => {
+      const { id, spec, internal } = secret;
+      return !internal && matches(filters, id, spec?.annotations) ? secretToApi(secret) : undefined;
+    });
   });
 
   app.post('/secrets/create', async (request, reply) => {
@@ -55,13 +59,15 @@ export const secretRoutes: RouteGroup = (app, { node }) => {
   });
 };
 
-export const configRoutes: RouteGroup = (app, { node }) => {
-  app.get('/configs', async (request) => {
+export const configRoutes: RouteGroup = (app, components) => {
+  const { node } = components;
+
+  app.get('/configs', async (request, reply) => {
     const filters = new Filters(request, FILTERS);
     const all = await requireManager(node).read((tx) => [...tx.all('config')]);
-    return all
-      .filter((config) => matches(filters, config.id, config.spec?.annotations))
-      .map(configToApi);
+    return sendList(reply, components, all, (config) =>
+      matches(filters, config.id, config.spec?.annotations) ? configToApi(config) : undefined,
+    );
   });
 
   app.post('/configs/create', async (request, reply) => {

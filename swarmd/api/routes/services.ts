@@ -12,6 +12,7 @@ import { requireManager } from '../guards.ts';
 import { badRequest } from '../http/errors.ts';
 import { Filters } from '../http/filters.ts';
 import { readJson } from '../http/json-body.ts';
+import { sendList } from '../http/json-list.ts';
 import { Query } from '../http/query.ts';
 import { registryAuthHeader } from '../http/registry-auth.ts';
 import { lookUp } from '../lookup.ts';
@@ -25,19 +26,22 @@ interface ById {
   Params: { id: string };
 }
 
-export const serviceRoutes: RouteGroup = (app, { node, random }) => {
-  app.get('/services', async (request) => {
+export const serviceRoutes: RouteGroup = (app, components) => {
+  const { node, random } = components;
+
+  app.get('/services', async (request, reply) => {
     const filters = new Filters(request, FILTERS);
     const query = new Query(request);
     const insertDefaults = query.flag('insertDefaults');
-    return requireManager(node).read((tx) =>
-      [...tx.all('service')]
-        .filter((service) => matches(filters, service))
-        .map((service) => {
-          const counts = query.flag('status') ? countTasks(tx, service) : undefined;
-          return serviceToApi(service, { insertDefaults, counts });
-        }),
-    );
+    const withStatus = query.flag('status');
+    const manager = requireManager(node);
+    const services = await manager.read((tx) => [...tx.all('service')]);
+    return sendList(reply, components, services, (service) => {
+      if (!matches(filters, service)) return undefined;
+      const count = (tx: ReadTx) => countTasks(tx, service);
+      const counts = withStatus ? manager.readLocal(count) : undefined;
+      return serviceToApi(service, { insertDefaults, counts });
+    });
   });
 
   app.get<ById>('/services/:id', async (request) => {

@@ -1,10 +1,17 @@
-import { explainPlacement, isDirty, type ReadTx, taskName } from '../../../manager/index.ts';
+import {
+  explainPlacement,
+  isDirty,
+  type ManagerApi,
+  type ReadTx,
+  taskName,
+} from '../../../manager/index.ts';
 import type { Task } from '../../../proto/gen/swarm/objects.ts';
 import type { RouteGroup } from '../components.ts';
 import { rejectionToApi, taskStates, taskToApi } from '../convert/task.ts';
 import { runtimeOf } from '../convert/task-spec-to-api.ts';
 import { requireManager } from '../guards.ts';
 import { Filters } from '../http/filters.ts';
+import { sendList } from '../http/json-list.ts';
 import { lookUp } from '../lookup.ts';
 
 const FILTERS = [
@@ -18,11 +25,16 @@ const FILTERS = [
   'service',
 ];
 
-export const taskRoutes: RouteGroup = (app, { node }) => {
-  app.get('/tasks', async (request) => {
+export const taskRoutes: RouteGroup = (app, components) => {
+  const { node } = components;
+
+  app.get('/tasks', async (request, reply) => {
     const filters = new Filters(request, FILTERS);
-    const tasks = await requireManager(node).read((tx) => select(tx, filters));
-    return tasks.map(taskToApi);
+    const manager = requireManager(node);
+    const tasks = await manager.read((tx) => candidates(tx, filters));
+    return sendList(reply, components, tasks, (task) =>
+      matches(manager, filters, task) ? taskToApi(task) : undefined,
+    );
   });
 
   app.get<{ Params: { id: string } }>('/tasks/:id', async (request) => {
@@ -39,15 +51,16 @@ export const taskRoutes: RouteGroup = (app, { node }) => {
   });
 };
 
-function select(tx: ReadTx, filters: Filters): Task[] {
+/** The tasks of the services and on the nodes that are asked for. */
+function candidates(tx: ReadTx, filters: Filters): Task[] {
   const services = idsOf(tx, 'service', filters);
   const nodes = idsOf(tx, 'node', filters);
-  return candidates(tx, services, nodes).filter(
-    (task) =>
-      (!services || services.includes(task.serviceId)) &&
-      (!nodes || nodes.includes(task.nodeId)) &&
-      matches(tx, filters, task),
-  );
+  if (services) {
+    const tasks = services.flatMap((serviceId) => tx.find('task', { serviceId }));
+    return nodes ? tasks.filter(({ nodeId }) => nodes.includes(nodeId)) : tasks;
+  }
+  if (nodes) return nodes.flatMap((nodeId) => tx.find('task', { nodeId }));
+  return [...tx.all('task')];
 }
 
 /** `service` and `node` name objects: ids, names or prefixes. Throws SWM_NOT_FOUND. */
@@ -56,13 +69,7 @@ function idsOf(tx: ReadTx, kind: 'service' | 'node', filters: Filters) {
   return filters.values(kind).map((ref) => lookUp(tx, kind, ref).id);
 }
 
-function candidates(tx: ReadTx, services?: readonly string[], nodes?: readonly string[]): Task[] {
-  if (services) return services.flatMap((serviceId) => tx.find('task', { serviceId }));
-  if (nodes) return nodes.flatMap((nodeId) => tx.find('task', { nodeId }));
-  return [...tx.all('task')];
-}
-
-function matches(tx: ReadTx, filters: Filters, task: Task): boolean {
+function matches(manager: ManagerApi, filters: Filters, task: Task): boolean {
   const runtime = runtimeOf(task.spec);
   // Attachments of standalone containers are tasks too, but nobody's who lists tasks.
   const asked = filters.has('runtime') || filters.has('id');
@@ -74,7 +81,7 @@ function matches(tx: ReadTx, filters: Filters, task: Task): boolean {
     filters.prefix('name', taskName(task)) &&
     filters.labels('label', task.serviceAnnotations?.labels ?? {}) &&
     filters.is('desired-state', taskStates.toWord(task.desiredState)) &&
-    (!upToDate || isUpToDate(tx, task))
+    (!upToDate || manager.readLocal((tx) => isUpToDate(tx, task)))
   );
 }
 
