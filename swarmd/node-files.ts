@@ -9,6 +9,8 @@ import { errorMessage, type SwarmError } from '../common/errors.ts';
 export interface NodeRecord {
   readonly listenAddr: string; // host:port
   readonly advertiseAddr: string; // host:port
+  /** Which interface has the advertised address; unset when none has, as behind address translation. */
+  readonly advertiseInterface?: string;
   readonly dataPathAddr: string; // IP
   readonly dataPathPort: number;
   /** host:port of managers, newest knowledge; whom to call after a restart. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Clock, sleep } from '../common/clock.ts';
 import { durationMs } from '../common/duration.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
@@ -35,6 +36,7 @@ import {
   writeNodeRecord,
 } from './node-files.ts';
 import { recoverMembership } from './recovery.ts';
+import { followInterface } from './relocation.ts';
 
 /** As Docker: after this `join` answers, and goes on in the background. */
 const JOIN_TIMEOUT_MS = 20_000;
@@ -139,14 +141,28 @@ export class SwarmNode implements SwarmNodeApi {
     const { stateDir } = this.#init;
     await clearRemoved(stateDir);
     try {
-      const record = await readNodeRecord(stateDir);
-      if (!record) return;
+      const stored = await readNodeRecord(stateDir);
+      if (!stored) return;
+      const record = await this.#relocated(stored);
       this.#set('pending');
       this.#membership = await this.#restore(record);
       if (this.#membership) void this.#keepStarting(this.#membership);
     } catch (error) {
       if (!this.#isDamage(error)) throw error;
     }
+  }
+
+  /** Also where it cannot be written down now: then it is found out again next time. */
+  async #relocated(stored: NodeRecord): Promise<NodeRecord> {
+    const { logger } = this.#components;
+    const record = followInterface(stored, listInterfaces());
+    if (isDeepStrictEqual(record, stored)) return stored;
+    const [was, is] = [stored.advertiseAddr, record.advertiseAddr];
+    if (was !== is) logger.warn({ was, is }, 'this machine has another address now');
+    await writeNodeRecord(this.#init.stateDir, record).catch((error: unknown) => {
+      logger.warn({ err: errorMessage(error) }, 'the address of this node was not stored');
+    });
+    return record;
   }
 
   async stop(): Promise<void> {
@@ -392,8 +408,10 @@ export class SwarmNode implements SwarmNodeApi {
     dataPathPort: number,
     managers: readonly string[],
   ): NodeRecord {
-    const addresses = resolveAddresses(request, listInterfaces());
-    return { ...addresses, dataPathPort: dataPathPort || DEFAULT_DATA_PATH_PORT, managers };
+    const interfaces = listInterfaces();
+    const addresses = resolveAddresses(request, interfaces);
+    const record = { ...addresses, dataPathPort: dataPathPort || DEFAULT_DATA_PATH_PORT, managers };
+    return followInterface(record, interfaces);
   }
 
   #role(): SwarmNodeState['role'] {
