@@ -9,6 +9,7 @@ import {
   NetworkSpec,
   ServiceSpec,
 } from '../../../proto/gen/swarm/specs.ts';
+import { noExternalCa } from '../../support/no-external-ca.ts';
 import { Violation, type World } from '../world/world.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import { CLUSTER_ID, type ManagerLife } from './sim-manager.ts';
@@ -214,7 +215,8 @@ export class ServiceClients {
     const { store, consensus, process } = life;
     const { clock, random } = process;
     const members = { members: () => consensus?.members() ?? [] };
-    return leaderControl({ store, members, clock, random, clusterId: CLUSTER_ID });
+    const external = noExternalCa;
+    return leaderControl({ store, members, clock, random, clusterId: CLUSTER_ID, external });
   }
 
   #at(life: ManagerLife, node: Node) {
