@@ -1,5 +1,5 @@
 import type { Network } from '../proto/gen/swarm/objects.ts';
-import type { EndpointConfig, NetworkConfig } from './types.ts';
+import type { EndpointConfig, NetworkConfig, NetworkDriverName } from './types.ts';
 
 const VNI_OPTION = 'com.docker.network.driver.overlay.vxlanid_list';
 
@@ -8,25 +8,35 @@ const VNI_OPTION = 'com.docker.network.driver.overlay.vxlanid_list';
  * carry IPv4 only; an IPv6 subnet is left out.
  */
 export function networkConfigOf(network: Network): NetworkConfig {
-  const options = { ...network.spec?.driverConfig?.options, ...network.driverState?.options };
-  const vnis = (options[VNI_OPTION] ?? '').split(',').map(Number);
+  const { spec } = network;
+  const options = { ...spec?.driverConfig?.options, ...network.driverState?.options };
+  // One per IPv4 subnet, in their order.
+  const vnis = (options[VNI_OPTION] ?? '').split(',').filter(Boolean).map(Number);
   const configs = (network.ipam?.configs ?? []).filter(({ subnet }) => !subnet.includes(':'));
   return {
     id: network.id,
-    name: network.spec?.annotations?.name ?? '',
-    driver: 'overlay',
-    subnets: configs.map((config, index) => ({
-      subnet: config.subnet,
-      gateway: config.gateway,
-      vni: vnis[index] ?? 0,
-      ...(config.range ? { range: config.range } : {}),
-    })),
-    internal: network.spec?.internal ?? false,
-    ingress: network.spec?.ingress ?? false,
-    attachable: network.spec?.attachable ?? false,
+    name: spec?.annotations?.name ?? '',
+    driver: driverOf(network),
+    subnets: configs.map(({ subnet, gateway, range }, index) => {
+      const vni = vnis[index];
+      return {
+        subnet,
+        gateway,
+        ...(vni === undefined ? {} : { vni }),
+        ...(range ? { range } : {}),
+      };
+    }),
+    internal: spec?.internal ?? false,
+    ingress: spec?.ingress ?? false,
+    attachable: spec?.attachable ?? false,
     options,
-    labels: network.spec?.annotations?.labels ?? {},
+    labels: spec?.annotations?.labels ?? {},
   };
+}
+
+export function driverOf(network: Network): NetworkDriverName {
+  const name = network.driverState?.name || network.spec?.driverConfig?.name || 'overlay';
+  return name as NetworkDriverName;
 }
 
 /** An endpoint without what it has of IPv6. */

@@ -9,6 +9,7 @@ import { bridgeOps, configureOps, overlayMtu } from '../../../netdriver/overlay/
 import { clientRouteOps, clientRoutesIn } from '../../../netdriver/sandbox/client-routes.ts';
 import { sandboxRuleset } from '../../../netdriver/sandbox/sandbox-rules.ts';
 import { GossipPort } from '../../../proto/gen/swarm/gossip.ts';
+import { Network } from '../../../proto/gen/swarm/objects.ts';
 import { attachment, overlayNetwork } from '../support/builders.ts';
 
 describe('routes back to clients', () => {
@@ -103,6 +104,23 @@ describe('the devices of an overlay', () => {
     const { options: _, ...expected } = wanted;
     assert.deepEqual(rest, expected);
     assert.equal(options['com.docker.network.driver.overlay.vxlanid_list'], '4097');
+  });
+
+  test('each IPv4 subnet of a network has the VXLAN id of its place', () => {
+    const network = Network.fromPartial({
+      driverState: { options: { 'com.docker.network.driver.overlay.vxlanid_list': '4097,4098' } },
+      ipam: {
+        configs: [
+          { family: 4, subnet: '10.0.1.0/24', gateway: '10.0.1.1' },
+          { family: 6, subnet: 'fd00::/64', gateway: 'fd00::1' },
+          { family: 4, subnet: '10.0.2.0/24', gateway: '10.0.2.1', range: '10.0.2.128/25' },
+        ],
+      },
+    });
+    assert.deepEqual(networkConfigOf(network).subnets, [
+      { subnet: '10.0.1.0/24', gateway: '10.0.1.1', vni: 4097 },
+      { subnet: '10.0.2.0/24', gateway: '10.0.2.1', vni: 4098, range: '10.0.2.128/25' },
+    ]);
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Network, Task } from '../../../proto/gen/swarm/objects.ts';
-import { networkConfig, taskEndpoints } from '../../../worker/agent/container/endpoints.ts';
+import { taskEndpoints } from '../../../worker/agent/container/endpoints.ts';
 
 const VNI_LIST = 'com.docker.network.driver.overlay.vxlanid_list';
 
@@ -16,7 +16,6 @@ const overlay = Network.fromPartial({
   ipam: {
     configs: [
       { family: 4, subnet: '10.0.1.0/24', gateway: '10.0.1.1' },
-      { family: 6, subnet: 'fd00::/64', gateway: 'fd00::1' },
       { family: 4, subnet: '10.0.2.0/24', gateway: '10.0.2.1' },
     ],
   },
@@ -27,24 +26,6 @@ const ingress = Network.fromPartial({
   spec: { annotations: { name: 'ingress' }, ingress: true },
   driverState: { name: 'overlay', options: { [VNI_LIST]: '4096' } },
   ipam: { configs: [{ family: 4, subnet: '10.0.0.0/24', gateway: '10.0.0.1' }] },
-});
-
-test('a swarm network becomes the configuration of the data plane', () => {
-  assert.deepEqual(networkConfig(overlay), {
-    id: 'net-1',
-    name: 'back',
-    driver: 'overlay',
-    subnets: [
-      { subnet: '10.0.1.0/24', gateway: '10.0.1.1', vni: 4097 },
-      { subnet: 'fd00::/64', gateway: 'fd00::1', vni: 4097 },
-      { subnet: '10.0.2.0/24', gateway: '10.0.2.1', vni: 4098 },
-    ],
-    internal: false,
-    ingress: false,
-    attachable: true,
-    options: { encrypted: '', [VNI_LIST]: '4097,4098' },
-    labels: { a: 'b' },
-  });
 });
 
 test('each overlay of a task becomes an endpoint with its service', () => {

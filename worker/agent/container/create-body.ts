@@ -1,4 +1,5 @@
 import { durationNs } from '../../../common/duration.ts';
+import { driverOf } from '../../../netdriver/index.ts';
 import type { Duration } from '../../../proto/gen/google/protobuf/duration.ts';
 import type { Task } from '../../../proto/gen/swarm/objects.ts';
 import {
@@ -14,7 +15,7 @@ import {
   PortConfig_PublishMode as PublishMode,
 } from '../../../proto/gen/swarm/types.ts';
 import type { ContainerCreateBody, HealthcheckConfig, HostConfig } from '../../engine/types.ts';
-import { driverOf, isOverlay } from './endpoints.ts';
+import { isOverlay } from './endpoints.ts';
 import { mountConfig } from './mounts.ts';
 import { systemLabels, type TaskNode, templateScope } from './task-context.ts';
 import { expandTemplate, type TemplateScope } from './template.ts';
