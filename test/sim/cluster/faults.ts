@@ -1,9 +1,10 @@
 import { errorMessage, isSwarmError, SwarmError } from '../../../common/errors.ts';
 import { type Random, randomInt, shuffled } from '../../../common/random.ts';
+import { NodeRole } from '../../../proto/gen/swarm/types.ts';
 import { GOOD_LINK, type LinkQuality } from '../world/network.ts';
 import type { World } from '../world/world.ts';
 import type { SimCluster } from './sim-cluster.ts';
-import type { SimManager } from './sim-manager.ts';
+import type { ManagerLife, SimManager } from './sim-manager.ts';
 import type { SimWorker } from './sim-worker.ts';
 
 /** Between two faults. */
@@ -12,6 +13,8 @@ const OUTAGE_MS = [50, 8_000] as const;
 const SLOWNESS = [10, 60, 1_000, 5_000];
 /** How often users look after a manager whose disk is damaged. */
 const TEND_MS = 1_000;
+/** After the faults a host may be lost for good: then. */
+const LOSS_MS = [0, 3_000] as const;
 const NO_SPACE = 'no space left on device';
 const MEMBERS_MAX = 5;
 const MEMBERS_MIN = 3;
@@ -101,11 +104,26 @@ export class Faults {
     this.#cluster.network.quality = GOOD_LINK;
     this.#log('heal', '');
     this.#startAll();
+    this.#world.schedule(randomInt(this.#random, ...LOSS_MS), () => this.#loseSome());
+  }
+
+  #loseSome(): void {
     const { workers } = this.#cluster;
     if (workers.length > 1 && this.#random.float() < 0.5) this.#lose(this.#pick(workers)!);
-    const voters = this.#cluster.managers.filter(({ removed }) => !removed);
-    if (voters.length > 2 && !this.#rotten && this.#random.float() < 0.3)
-      this.#lose(this.#pick(voters)!);
+    const spare = this.#spareManagers();
+    if (spare.length > 0 && this.#random.float() < 0.3) this.#lose(this.#pick(spare)!);
+  }
+
+  /** Those without whom there still is a quorum, whoever one asks and whoever is being demoted. */
+  #spareManagers(): readonly SimManager[] {
+    if (this.#rotten) return [];
+    const views = this.#cluster.managers.flatMap(({ life }) =>
+      life?.ready && !life.process.ended ? [votersOf(life)] : [],
+    );
+    if (views.length < 2 || views.some(({ length }) => length < MEMBERS_MIN)) return [];
+    return this.#cluster.managers.filter(({ name }) =>
+      views.every((voters) => voters.includes(name)),
+    );
   }
 
   #lose(host: Host): void {
@@ -372,9 +390,17 @@ export class Faults {
   }
 }
 
+/** The members that vote and are to go on doing so, as this one knows. */
+function votersOf({ consensus, store }: ManagerLife): readonly string[] {
+  const members = consensus?.members() ?? [];
+  const isToStay = (nodeId: string) =>
+    store.view((tx) => tx.get('node', nodeId))?.spec?.desiredRole === NodeRole.MANAGER;
+  return members.flatMap(({ nodeId, learner }) => (learner || !isToStay(nodeId) ? [] : [nodeId]));
+}
+
 /** It says that it will not run with what is on its disk. */
 function isDamage(failure: unknown): boolean {
-  return isSwarmError(failure, 'SWM_INTERNAL') && failure.message.includes('is damaged');
+  return isSwarmError(failure, 'SWM_DAMAGED');
 }
 
 function isFullDisk(failure: unknown): boolean {

@@ -15,7 +15,7 @@ export interface RegisterClientsComponents {
 
 const KEYS = 3;
 const CLIENTS = 5;
-const THINK_MS = [5, 400] as const;
+const THINK_MS = [5, 800] as const;
 /** After so long without an answer a client gives up, and does not know what became of it. */
 const PATIENCE_MS = 5_000;
 

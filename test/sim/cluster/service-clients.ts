@@ -215,8 +215,8 @@ export class ServiceClients {
     const { store, consensus, process } = life;
     const { clock, random } = process;
     const members = { members: () => consensus?.members() ?? [] };
-    const external = noExternalCa;
-    return leaderControl({ store, members, clock, random, clusterId: CLUSTER_ID, external });
+    const clusterId = CLUSTER_ID;
+    return leaderControl({ store, members, clock, random, clusterId, external: noExternalCa });
   }
 
   #at(life: ManagerLife, node: Node) {
