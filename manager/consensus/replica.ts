@@ -57,6 +57,7 @@ export class Replica {
   readonly #failover: Failover;
   readonly #closing = new AbortController();
   #lastChangeIndex = 0;
+  #isLoaded = false;
 
   constructor(
     components: ConsensusComponents,
@@ -126,6 +127,7 @@ export class Replica {
     const { commit } = this.#tail.initialState().hardState;
     this.loop.begin();
     while (this.loop.appliedIndex < commit && !isOver()) await nextTurn();
+    this.#isLoaded = true;
   }
 
   /** The state of this moment, and the pieces that it is made of. */
@@ -220,7 +222,8 @@ export class Replica {
 
   #onApplied(index: number): void {
     this.#events.applied(index);
-    if (this.snapshotter.isDue(index)) this.#takeSnapshot();
+    // One taken on the way there would be of a state that is soon past.
+    if (this.#isLoaded && this.snapshotter.isDue(index)) this.#takeSnapshot();
   }
 
   #takeSnapshot(): void {

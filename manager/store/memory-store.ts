@@ -9,6 +9,7 @@ import { type Action, decodeTransaction } from './codec.ts';
 import { tooLarge } from './errors.ts';
 import type { AnyObject } from './kinds.ts';
 import { Overlay } from './overlay.ts';
+import { SharedParts } from './shared-parts.ts';
 import { readSnapshot, writeSnapshot } from './snapshot.ts';
 import { newTables, type Table, type Tables } from './table.ts';
 import { Transaction } from './transaction.ts';
@@ -51,6 +52,7 @@ export class MemoryStore implements Store, StateMachine {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #pacing: { readonly clock: Clock; readonly yieldTurn: YieldTurn };
+  readonly #shared = new SharedParts();
   readonly #overlay = new Overlay();
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Set<(commit: Commit) => void>();
@@ -108,7 +110,7 @@ export class MemoryStore implements Store, StateMachine {
   }
 
   apply(index: number, data: Uint8Array): void {
-    const actions = this.#settle(index, data) ?? decodeTransaction(index, data);
+    const actions = this.#settle(index, data) ?? decodeTransaction(index, data, this.#shared);
     const changes = actions.flatMap((action) => applyAction(this.#tables, action));
     this.#committedUpTo({ index, changes, restored: false });
   }
@@ -124,7 +126,7 @@ export class MemoryStore implements Store, StateMachine {
   }
 
   async restore(index: number, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const tables = await readSnapshot(chunks, this.#pacing);
+    const tables = await readSnapshot(chunks, this.#pacing, this.#shared);
     this.discardProposals();
     this.#tables = tables;
     this.#committed = new CommittedView(tables);

@@ -1,7 +1,8 @@
 import protobuf from 'protobufjs/minimal.js';
 import { type Pacing, Slices } from '../../common/slices.ts';
-import { type StoreObject, StoreSnapshotChunk } from '../../proto/gen/swarm/store.ts';
-import { type AnyObject, kinds, unwrap, wrap } from './kinds.ts';
+import { decodeObjects, encodeObjects } from './codec.ts';
+import { type AnyObject, kinds } from './kinds.ts';
+import { SharedParts } from './shared-parts.ts';
 import { newTables, type Tables, tableOf } from './table.ts';
 import type { Kind, ObjectTypes } from './types.ts';
 
@@ -21,11 +22,14 @@ export function writeSnapshot(tables: Tables, pacing: Pacing): AsyncIterable<Uin
 export async function readSnapshot(
   pieces: AsyncIterable<Uint8Array>,
   pacing: Pacing,
+  shared: SharedParts = new SharedParts(),
 ): Promise<Tables> {
   const tables = newTables();
   const slices = new Slices(pacing, 'store: decode a snapshot');
   for await (const chunk of delimited(pieces)) {
-    for (const object of StoreSnapshotChunk.decode(chunk).objects) insert(tables, object);
+    for (const [kind, object] of decodeObjects(chunk, shared)) {
+      tableOf(tables, kind).set(object as ObjectTypes[typeof kind]);
+    }
     if (slices.isUsedUp) await slices.next();
   }
   return tables;
@@ -38,19 +42,11 @@ async function* encodeChunks(
   const slices = new Slices(pacing, 'store: encode a snapshot');
   for (const [kind, objects] of captured) {
     for (let at = 0; at < objects.length; at += CHUNK_OBJECTS) {
-      const wrapped = objects.slice(at, at + CHUNK_OBJECTS).map((object) => wrap(kind, object));
-      const chunk = StoreSnapshotChunk.encode({ objects: wrapped }).finish();
+      const chunk = encodeObjects(kind, objects.slice(at, at + CHUNK_OBJECTS));
       yield protobuf.Writer.create().bytes(chunk).finish();
       if (slices.isUsedUp) await slices.next();
     }
   }
-}
-
-function insert(tables: Tables, object: StoreObject): void {
-  const known = unwrap(object);
-  if (!known) return;
-  const [kind, value] = known;
-  tableOf(tables, kind).set(value as ObjectTypes[typeof kind]);
 }
 
 /** The length-delimited messages in a stream of bytes. */
