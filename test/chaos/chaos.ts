@@ -47,7 +47,8 @@ export async function runChaos(
   const apis = new Map(lab.hosts.map((host) => [host, new Api(socketPath(lab, host))]));
   const history = new History();
   const errors = new ErrorsSeen();
-  const clients = new Clients({ apis, random, history, errors });
+  const struck = new Set<string>();
+  const clients = new Clients({ apis, random, history, errors, struck });
   const results: RoundResult[] = [];
   try {
     const plan = planRounds(random, lab.hosts.length, rounds);
@@ -55,7 +56,7 @@ export async function runChaos(
     await clients.start();
     for (const [i, round] of plan.entries()) {
       const before = history.counts;
-      const result = await runRound(lab, apis, clients, round);
+      const result = await runRound(lab, { apis, clients, struck }, round);
       results.push(result);
       print(describeRound(i + 1, round, result, since(before, history.counts)));
     }
@@ -68,20 +69,27 @@ export async function runChaos(
   }
 }
 
+interface RoundComponents {
+  readonly apis: ReadonlyMap<string, Api>;
+  readonly clients: Clients;
+  readonly struck: Set<string>;
+}
+
 async function runRound(
   lab: Lab,
-  apis: ReadonlyMap<string, Api>,
-  clients: Clients,
+  { apis, clients, struck }: RoundComponents,
   round: Round,
 ): Promise<RoundResult> {
   const leader = await settled(apis);
   await sleep(CALM_MS);
   const victims = victimsOf(round, lab.hosts, leader);
   const began = performance.now();
+  for (const { host } of victims) struck.add(host);
   await Promise.all(victims.map((victim) => strike(lab, victim)));
   await sleep(round.holdMs);
   await Promise.all(victims.map((victim) => mend(lab, victim)));
   await settled(apis);
+  struck.clear();
   await sleep(CALM_MS);
   const gap = longestGap(clients.acknowledgedAt, began, performance.now());
   return { victims, outageMs: Math.max(0, gap - PACE_MS) };

@@ -10,6 +10,8 @@ export interface ClientsComponents {
   readonly random: Random;
   readonly history: History;
   readonly errors: ErrorsSeen;
+  /** The managers that are struck at this moment: what they answer, and when, is listed apart. */
+  readonly struck: ReadonlySet<string>;
 }
 
 /** At each manager something is added every so often, whatever became of what was added before. */
@@ -132,8 +134,9 @@ export class Clients {
     path: string,
     body?: unknown,
   ): Promise<{ outcome: Outcome; body?: unknown }> {
-    const { apis, errors } = this.#components;
+    const { apis, struck } = this.#components;
     const began = performance.now();
+    const wasStruck = struck.has(host);
     const options = { timeoutMs: PATIENCE_MS, ...(body ? { body } : {}) };
     const { outcome, ...rest } = await apis
       .get(host)!
@@ -143,9 +146,12 @@ export class Clients {
         (error) => ({ outcome: outcomeOfError(error) }),
       );
     const now = performance.now();
-    if (outcome.verdict !== 'ok')
-      errors.add(`${method === 'GET' ? 'read ' : 'write'} ${outcome.label}`, now - began);
-    else if (method !== 'GET') this.acknowledgedAt.push(now);
+    const isRead = method === 'GET';
+    if (outcome.verdict !== 'ok') {
+      const where = wasStruck || struck.has(host) ? 'victim' : 'other ';
+      const what = `${where}  ${isRead ? 'read ' : 'write'}  ${outcome.label}`;
+      this.#components.errors.add(what, now - began);
+    } else if (!isRead) this.acknowledgedAt.push(now);
     return { outcome, ...rest };
   }
 }

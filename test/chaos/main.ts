@@ -8,9 +8,11 @@ import { parseArgs } from 'node:util';
 import { seededRandom } from '../support/seeded-random.ts';
 import { type ChaosResult, runChaos } from './chaos.ts';
 import { medianOf } from './gaps.ts';
-import { Lab, noLab } from './lab.ts';
+import { Lab, noLab, script } from './lab.ts';
 
 const USAGE = 'usage: npm run chaos -- [--managers 3] [--rounds 50] [--seed 1]';
+
+const SHOWN_MAX = 20;
 
 const { values } = parseArgs({
   options: {
@@ -28,10 +30,11 @@ else if (!isNatural(managers) || !isNatural(rounds) || !isNatural(seed) || manag
 
 async function main(managers: number, rounds: number, seed: number): Promise<void> {
   const began = performance.now();
-  const lab = await Lab.up({ managers, workers: 0 });
-  const down = () => lab.down().finally(() => process.exit(130));
-  process.once('SIGINT', down).once('SIGTERM', down);
+  const down = () => script('down');
+  const interrupted = () => void down().finally(() => process.exit(130));
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
+    const lab = await Lab.up({ managers, workers: 0 });
     const components = { lab, random: seededRandom(seed), print: console.log };
     const result = await runChaos(components, { rounds });
     console.log(`\n${summary(managers, seed, result)}`);
@@ -39,8 +42,7 @@ async function main(managers: number, rounds: number, seed: number): Promise<voi
     console.log(`took ${took} s, load ${loadavg()[0]?.toFixed(1)}`);
     if (result.violations.length > 0) process.exitCode = 1;
   } finally {
-    process.off('SIGINT', down).off('SIGTERM', down);
-    await lab.down();
+    await down();
   }
 }
 
@@ -53,11 +55,11 @@ function summary(managers: number, seed: number, result: ChaosResult): string {
     `without a leader, in rounds with one victim: ${worstAndMedian(single)}`,
     `  of these, the leader was the victim:       ${worstAndMedian(ofLeader)}`,
     `operations: ${counts.ok} ok, ${counts.never} failed for certain, ${counts.unknown} unknown`,
-    'errors that clients got:',
+    'errors that clients got, at the managers that were struck and at the others:',
     ...errors,
     violations.length === 0
       ? 'verdict: ok (linearizable, nothing acknowledged is lost, all managers show the same)'
-      : `verdict: VIOLATED\n${violations.join('\n')}`,
+      : `verdict: VIOLATED, ${violations.length} times\n${violations.slice(0, SHOWN_MAX).join('\n')}`,
   ].join('\n');
 }
 
