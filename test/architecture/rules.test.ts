@@ -26,7 +26,6 @@ const BROKEN: readonly [file: string, text: string, rule: string][] = [
   ['manager/b.ts', `import './raft/a.ts';`, 'raft-only-through-its-index'],
   ['manager/store/a.ts', `import 'node:fs/promises';`, 'decides-without-the-world'],
   ['manager/allocator/ip.ts', `import 'node:fs';`, 'decides-without-the-world-but-net'],
-  ['manager/store/memory-store.ts', `import 'level';`, 'decides-without-the-world-but-timers'],
   ['manager/store/b.ts', `import '../ca/a.ts';`, 'store-knows-only-types-of-consensus'],
   ['worker/runtime/a.ts', `import '../engine/a.ts';`, 'runtime-knows-only-types-of-engine'],
   ['worker/engine/b.ts', `import '../agent/a.ts';`, 'engine-knows-no-agent'],
