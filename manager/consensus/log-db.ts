@@ -51,10 +51,12 @@ export function levelLogDb(dir: string): LogDb {
       await mkdir(dir, { recursive: true, mode: 0o700 });
       await checkLevelFiles(dir);
       await db.open();
-      await mark.open(await db.get(COUNT_KEY)).catch(async (error) => {
+      try {
+        await mark.open(await db.get(COUNT_KEY));
+      } catch (error) {
         await db.close();
         throw error;
-      });
+      }
     },
     async close() {
       await db.close();

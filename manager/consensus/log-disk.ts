@@ -1,6 +1,6 @@
 import type { Entry, HardState } from 'raft-ts';
 import { isDiskTrouble } from '../../common/damage.ts';
-import { errorMessage, SwarmError } from '../../common/errors.ts';
+import { errorMessage, isSwarmError, SwarmError } from '../../common/errors.ts';
 import { encodePack } from './entry-pack.ts';
 import { type LogDb, type LogOp, levelLogDb, type OpenLogDb } from './log-db.ts';
 import { loadLog, type PackSpan, unseal } from './log-load.ts';
@@ -85,7 +85,7 @@ export class LogDisk {
       return loaded?.log;
     } catch (error) {
       await this.#db.close();
-      throw error;
+      throw isSwarmError(error) ? error : openError(this.dir, error);
     }
   }
 
@@ -121,15 +121,20 @@ export class LogDisk {
     );
   }
 
-  /** Durable only once a `write` names the snapshot. */
+  /**
+   * Synced by itself: LevelDB syncs one file, and by the time of the `write` that names the snapshot
+   * it may have begun another. Nobody looks for the chunk before that.
+   */
   putChunk(snapshotId: string, n: number, data: Uint8Array): Promise<void> {
     const key = chunkKey(snapshotId, n);
-    return this.#db.put(key, this.#vault.seal(key, data), { sync: false });
+    return this.#db.put(key, this.#vault.seal(key, data), { sync: true });
   }
 
   async getChunk(snapshotId: string, n: number): Promise<Buffer> {
     const key = chunkKey(snapshotId, n);
-    const sealed = await this.#db.get(key);
+    const sealed = await this.#db.get(key).catch((error) => {
+      throw openError(this.dir, error);
+    });
     if (sealed === undefined) throw damagedLog(this.dir, `the value under "${key}" is missing.`);
     return unseal(this.#vault, this.dir, key, sealed);
   }
@@ -191,6 +196,7 @@ function del(firstIndex: number): LogOp {
   return { type: 'del', key: packKey(firstIndex) };
 }
 
+/** What LevelDB says of its files. */
 function openError(dir: string, error: unknown): SwarmError {
   const cause = (error as { cause?: { code?: string } }).cause;
   if (cause?.code === 'LEVEL_LOCKED') {

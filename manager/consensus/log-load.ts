@@ -40,7 +40,7 @@ export async function loadLog(
   const identity = await get<LogIdentity>(IDENTITY_KEY);
   const hardState = await get<HardState>(HARD_STATE_KEY);
   const snapshot = await get<SnapshotManifest>(MANIFEST_KEY);
-  const tail = new TailReader(dir);
+  const tail = new TailReader(dir, snapshot?.index ?? 0);
   for await (const [key, sealed] of db.entries(PACKS)) {
     tail.add(key, unseal(vault, dir, key, sealed));
   }
@@ -63,19 +63,31 @@ class TailReader {
   readonly packs: PackSpan[] = [];
   prevTerm = 0;
   readonly #dir: string;
+  readonly #snapshotIndex: number;
 
-  constructor(dir: string) {
+  constructor(dir: string, snapshotIndex: number) {
     this.#dir = dir;
+    this.#snapshotIndex = snapshotIndex;
   }
 
   add(key: string, plain: Buffer): void {
     const pack = this.#decode(key, plain);
     const first = pack.entries[0]!.index;
     if (packKey(first) !== key) throw damagedLog(this.#dir, `"${key}" holds entry ${first}.`);
+    if (this.entries.length > 0 && this.#isLeftover(first)) this.entries.length = 0;
     if (this.entries.length === 0) this.prevTerm = pack.prevTerm;
     else this.#cutAt(key, first, pack.prevTerm);
     for (const entry of pack.entries) this.entries.push(entry);
     this.packs.push({ first, last: pack.entries.at(-1)!.index });
+  }
+
+  /**
+   * Power may fail between two removals of what a snapshot covers, and take the earlier one with it
+   * alone: what is left then ends before a gap, and nobody needs it.
+   */
+  #isLeftover(first: number): boolean {
+    const expected = this.entries[0]!.index + this.entries.length;
+    return first > expected && first <= this.#snapshotIndex + 1;
   }
 
   /** A pack replaces whatever was written before from its first index on. */

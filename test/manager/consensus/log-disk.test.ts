@@ -126,6 +126,37 @@ describe('the log on disk', () => {
   });
 });
 
+it('what an earlier removal left before a gap is passed over, if a snapshot covers it', async () => {
+  const dir = await freshDir();
+  const disk = diskAt(dir);
+  await disk.open();
+  for (let i = 0; i < 5; i++) {
+    const hardState = { term: 1, vote: 0, commit: 2 * i };
+    const prevTerm = i === 0 ? 0 : 1;
+    const entries = run(1 + 2 * i, 2, 1);
+    await disk.write({ identity: IDENTITY, hardState, entries, prevTerm, sync: true });
+  }
+  const state = { confState: EMPTY_CONF_STATE, membership: { members: [], removed: [] } };
+  await disk.write({
+    snapshot: { id: 'x', index: 6, term: 1, chunks: 0, bytes: 0, ...state },
+    sync: true,
+  });
+  await disk.close();
+  const db = new Level<string, Buffer>(dir, { valueEncoding: 'buffer' });
+  await db.del('e/0000000000000003');
+  await db.close();
+  const again = diskAt(dir);
+  assert.deepEqual(plain((await again.open())?.entries ?? []), plain(run(5, 6, 1)));
+  await again.compact(6);
+  await again.close();
+  const left = new Level<string, Buffer>(dir, { valueEncoding: 'buffer' });
+  assert.deepEqual(await left.keys({ gte: 'e/', lt: 'e0' }).all(), [
+    'e/0000000000000007',
+    'e/0000000000000009',
+  ]);
+  await left.close();
+});
+
 describe('a damaged log', () => {
   let dir: string;
   before(async () => {
@@ -170,6 +201,15 @@ describe('a damaged log', () => {
       else await assert.rejects(read(copy), { code: 'SWM_DAMAGED' });
     });
   }
+
+  it('is refused when a file cannot be read', async () => {
+    const copy = await copyWithMark();
+    // LevelDB makes a table of its log at the next start.
+    await read(copy);
+    const table = (await readdir(copy)).find((file) => file.endsWith('.ldb'));
+    await truncate(join(copy, table!), 10);
+    await assert.rejects(read(copy), { code: 'SWM_DAMAGED', message: new RegExp(table!) });
+  });
 
   async function copyWithMark(): Promise<string> {
     const copy = await freshDir();
