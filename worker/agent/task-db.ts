@@ -144,6 +144,13 @@ async function openLevel(path: string): Promise<Level<string, Buffer>> {
   await checkLevelFiles(path);
   const level = new Level<string, Buffer>(path, { valueEncoding: 'buffer' });
   await level.open();
+  try {
+    // Some damage shows only where it is read.
+    await level.values().all();
+  } catch (error) {
+    await level.close();
+    throw error;
+  }
   return level;
 }
 

@@ -82,7 +82,12 @@ export class EngineDatabase {
 
   async #values<T>(prefix: string): Promise<T[]> {
     const range = { gte: prefix, lt: prefix + END };
-    const entries = await this.#level.iterator(range).all();
+    const entries = await this.#level
+      .iterator(range)
+      .all()
+      .catch((error) => {
+        throw this.#openError(error);
+      });
     return entries.map(([key, stored]) => {
       const data = decodeRecord(key, stored);
       if (!data) throw this.#damaged(`the record "${key}" fails its checksum`);
@@ -121,7 +126,8 @@ export class EngineDatabase {
     this.#spoiled = false;
   }
 
-  #openError(error: unknown): unknown {
+  /** What LevelDB says of its files. */
+  #openError(error: unknown): SwarmError {
     const cause = (error as { cause?: { code?: string } }).cause;
     if (cause?.code === 'LEVEL_LOCKED') {
       return new SwarmError('SWM_CONFLICT', `Another process has ${this.#path} open.`, {

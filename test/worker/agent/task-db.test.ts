@@ -117,3 +117,17 @@ test('a task with a damaged record is left out whole', async (t) => {
   );
   await after.close();
 });
+
+test('tasks in a file that cannot be read are put aside, too', async (t) => {
+  const path = join(await tempDir(t), 'tasks');
+  for (const id of ['t1', 't2']) {
+    const db = await LevelTaskDb.open(path, { logger: silentLogger });
+    await db.putTask(task(id, 'n1'));
+    await db.close();
+  }
+  const table = (await readdir(path)).find((name) => name.endsWith('.ldb')) as string;
+  await writeFile(join(path, table), '');
+  const after = await LevelTaskDb.open(path, { logger: silentLogger });
+  assert.deepEqual(await after.load(), []);
+  await after.close();
+});

@@ -68,6 +68,17 @@ test('a record that changed is named', async (t) => {
   await assert.rejects(names(path), /the record "container\/a" fails its checksum/);
 });
 
+test('a database with a file that cannot be read is refused', async (t) => {
+  const path = await filled(t);
+  const database = new EngineDatabase({ path });
+  await database.open();
+  await database.putContainer(container('d', 'd'), { sync: true });
+  await database.close();
+  const table = (await readdir(path)).find((name) => name.endsWith('.ldb')) as string;
+  await truncate(join(path, table), 0);
+  await assert.rejects(names(path), { code: 'SWM_DAMAGED', message: new RegExp(table) });
+});
+
 test('a second daemon is told that the database is open', async (t) => {
   const path = await filled(t);
   const database = new EngineDatabase({ path });
