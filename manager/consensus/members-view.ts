@@ -20,13 +20,19 @@ export interface MembersViewInit {
   readonly isUp: (raftId: number) => boolean;
 }
 
+interface Told {
+  readonly member: RaftMember;
+  readonly leader: boolean;
+  readonly reachable: boolean;
+}
+
 /** The members with what is known of them now, and word of each change. */
 export class MembersView {
   readonly #components: MembersViewComponents;
   readonly #init: MembersViewInit;
   readonly #listeners = new Set<() => void>();
   readonly #heardAt = new Map<number, number>();
-  #told = '';
+  #told: readonly Told[] = [];
 
   constructor(components: MembersViewComponents, init: MembersViewInit) {
     this.#components = components;
@@ -62,9 +68,7 @@ export class MembersView {
 
   /** Tells the listeners if anything is different from what they were told last. */
   refresh(): void {
-    const now = JSON.stringify(this.all());
-    if (now === this.#told) return;
-    this.#told = now;
+    if (!this.#isNew()) return;
     for (const listener of [...this.#listeners]) {
       try {
         listener();
@@ -72,6 +76,21 @@ export class MembersView {
         this.#components.logger.error({ err }, 'a listener for members failed');
       }
     }
+  }
+
+  /** Once each tick, so it looks at no more than it must: records of members are replaced, not changed. */
+  #isNew(): boolean {
+    const leaderId = this.#init.leaderId();
+    const now = this.#components.membership.all().map((member) => ({
+      member,
+      leader: member.raftId === leaderId,
+      reachable: this.isReachable(member.raftId),
+    }));
+    if (now.length === this.#told.length && now.every((each, i) => isSame(each, this.#told[i]!))) {
+      return false;
+    }
+    this.#told = now;
+    return true;
   }
 
   #status(member: RaftMember): MemberStatus {
@@ -83,4 +102,8 @@ export class MembersView {
       self: member.raftId === selfId,
     };
   }
+}
+
+function isSame(a: Told, b: Told): boolean {
+  return a.member === b.member && a.leader === b.leader && a.reachable === b.reachable;
 }

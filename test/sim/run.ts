@@ -27,7 +27,7 @@ export interface RunResult {
   readonly failure: Error | undefined;
 }
 
-const FAULTY_MS = 40_000;
+const FAULTY_MS = 20_000;
 const RECOVERY_MS = 60_000;
 const SETTLING_MS = 6_000;
 const CONVERGENCE_MS = 180_000;

@@ -8,7 +8,7 @@ import type { ManagerLife, SimManager } from './sim-manager.ts';
 import type { SimWorker } from './sim-worker.ts';
 
 /** Between two faults. */
-const PAUSE_MS = [100, 4_000] as const;
+const PAUSE_MS = [100, 2_500] as const;
 const OUTAGE_MS = [50, 8_000] as const;
 const SLOWNESS = [10, 60, 1_000, 5_000];
 /** How often users look after a manager whose disk is damaged. */
