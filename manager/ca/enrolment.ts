@@ -7,18 +7,21 @@ import { CAService, type GetRootCACertificateResponse } from '../../proto/gen/sw
 import type { NodeSpec_Availability } from '../../proto/gen/swarm/specs.ts';
 import { NodeRole } from '../../proto/gen/swarm/types.ts';
 import { callUnary } from '../rpc.ts';
+import { type Clocks, requireValid, skewWarning, validityOf } from './clock-skew.ts';
 import { checkPeer, withServerName } from './credentials.ts';
 import { identityOfSubject, roleToOu, type Subject } from './identity.ts';
 import { type JoinToken, parseJoinToken } from './join-token.ts';
 import { obtainCertificate } from './obtain-certificate.ts';
-import { certificateDigest } from './root-ca.ts';
+import { peerCertificate } from './peer-certificate.ts';
+import { BACKDATE_MS, certificateDigest } from './root-ca.ts';
 import type { NodeFiles } from './state-files.ts';
 import { splitPemBundle } from './x509.ts';
 
 const RPC_TIMEOUT_MS = 5_000;
-const SKEW_WARNING_MS = 10_000;
 const ROUNDS = 5;
 const ROUND_PAUSE_MS = 2_000;
+/** What OpenSSL says of a certificate that is not valid by the clock of this machine. */
+const TIME_ERRORS = /certificate (is not yet valid|has expired)/;
 
 export interface EnrolmentComponents {
   readonly clock: Clock;
@@ -38,7 +41,8 @@ export interface EnrolmentRequest {
  * Makes this machine a member: fetches the root certificate from a manager, trusts it only if its
  * digest is that of the token, and has a certificate signed over TLS verified by that root.
  * Throws SWM_INVALID_ARGUMENT for a bad token or a root that does not match it, SWM_UNAVAILABLE when
- * no manager answers.
+ * no manager answers, and SWM_FAILED_PRECONDITION when the clock here is so wrong that certificates
+ * are not valid by it.
  */
 export async function enrol(
   components: EnrolmentComponents,
@@ -109,17 +113,46 @@ async function enrolAt(
       },
     );
   }
-  warnOfSkew(components, remote, answer.unixTimeMs);
+  const clocks = { ours: components.clock.now(), theirs: answer.unixTimeMs, remote };
+  await checkClocks(components, rootCaPem, clocks);
   const client = new Client(remote, anonymousCredentials(rootCaPem));
   try {
-    return await obtainCertificate(client, rootCaPem, {
+    const files = await obtainCertificate(client, rootCaPem, {
       token: request.token,
       availability: request.availability,
       signal: request.signal,
     });
+    requireValid('the certificate that this machine got', validityOf(files.certificatePem), clocks);
+    return files;
+  } catch (error) {
+    // The machine's own clock, by which TLS goes, may be wrong while the managers' agree with it.
+    if (TIME_ERRORS.test(errorMessage(error))) await checkValidities(rootCaPem, clocks);
+    throw error;
   } finally {
     client.close();
   }
+}
+
+/** Where clocks differ much, it is better told before the token is used than by TLS after. */
+async function checkClocks(
+  { logger }: EnrolmentComponents,
+  rootCaPem: string,
+  clocks: Clocks,
+): Promise<void> {
+  const warning = skewWarning(clocks);
+  if (warning === undefined) return;
+  await checkValidities(rootCaPem, clocks);
+  const begin = { notBefore: clocks.theirs - BACKDATE_MS, notAfter: Number.POSITIVE_INFINITY };
+  requireValid('the certificate that this machine would get', begin, clocks);
+  logger.warn({ remote: clocks.remote, skewMs: clocks.ours - clocks.theirs }, warning);
+}
+
+/** Throws SWM_FAILED_PRECONDITION unless the manager's certificate and root are valid here. */
+async function checkValidities(rootCaPem: string, clocks: Clocks): Promise<void> {
+  requireValid('the root CA certificate of the swarm', validityOf(rootCaPem), clocks);
+  const certificate = await peerCertificate(clocks.remote, roleToOu(NodeRole.MANAGER));
+  const what = `the certificate of the manager at ${clocks.remote}`;
+  requireValid(what, validityOf(certificate), clocks);
 }
 
 function notAManager(remote: string): SwarmError {
@@ -152,14 +185,4 @@ function anonymousCredentials(rootCaPem: string) {
       }),
   });
   return withServerName(verified, roleToOu(NodeRole.MANAGER));
-}
-
-function warnOfSkew(components: EnrolmentComponents, remote: string, theirs: number): void {
-  const skewMs = components.clock.now() - theirs;
-  if (Math.abs(skewMs) < SKEW_WARNING_MS) return;
-  const seconds = Math.round(Math.abs(skewMs) / 1000);
-  components.logger.warn(
-    { remote, skewMs },
-    `the clock of this machine is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} the manager's; certificates need clocks that agree`,
-  );
 }

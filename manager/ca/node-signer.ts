@@ -37,7 +37,7 @@ export class NodeSigner {
         : await this.#load(root).issue({
             csrPem,
             identity,
-            validityMs: validityOf(cluster),
+            validityMs: validityMsOf(cluster),
             now: this.#components.clock.now(),
           });
     return certificatePem + root.intermediatePem;
@@ -59,7 +59,7 @@ export class NodeSigner {
 }
 
 /** What a certificate of a node of `cluster` is valid for, in milliseconds. */
-export function validityOf({ spec }: Cluster): number {
+function validityMsOf({ spec }: Cluster): number {
   return durationMs(spec?.caConfig?.nodeCertExpiry, DEFAULT_CERTIFICATE_VALIDITY_MS);
 }
 

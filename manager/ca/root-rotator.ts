@@ -5,6 +5,7 @@ import type { Random } from '../../common/random.ts';
 import type { Startable } from '../../common/startable.ts';
 import { Trigger } from '../../common/trigger.ts';
 import type { Commit, ReadTx, Store } from '../store/types.ts';
+import { signingRootOf } from './cluster-root.ts';
 import {
   finishedRotation,
   nextRotationStep,
@@ -40,6 +41,7 @@ export class RootRotator implements Startable {
   readonly #abort = new AbortController();
   /** When a node was told, in milliseconds of the monotonic clock. */
   readonly #told = new Map<string, number>();
+  #toldFor = '';
   #unsubscribe = () => {};
   #running: Promise<void> = Promise.resolve();
   #again: Timer | undefined;
@@ -95,6 +97,7 @@ export class RootRotator implements Startable {
   #look(tx: ReadTx): RotationStep | undefined {
     const rootCa = tx.get('cluster', this.#clusterId)?.rootCa;
     const now = this.#components.clock.monotonic();
+    this.#forgetOtherRoots(signingRootOf(rootCa).certificatePem);
     return (
       rootCa &&
       nextRotationStep(rootCa, tx.all('node'), {
@@ -102,6 +105,12 @@ export class RootRotator implements Startable {
         toldLately: (nodeId) => now - (this.#told.get(nodeId) ?? -Infinity) < TOLD_LATELY_MS,
       })
     );
+  }
+
+  /** Who was told to renew for another root must be told again. */
+  #forgetOtherRoots(rootPem: string): void {
+    if (rootPem !== this.#toldFor) this.#told.clear();
+    this.#toldFor = rootPem;
   }
 
   async #tell({ tell, waiting }: RotationStep): Promise<void> {

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import { type ChannelCredentials, Client, type ServerCredentials } from '@grpc/grpc-js';
 import type { Timer } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
@@ -7,6 +6,7 @@ import { shuffled } from '../../common/random.ts';
 import type { Startable } from '../../common/startable.ts';
 import { NodeRole } from '../../proto/gen/swarm/types.ts';
 import type { CertificateIdentity, SecurityConfigApi } from '../types.ts';
+import { type Validity, validityOf } from './clock-skew.ts';
 import {
   CredentialSource,
   createClientCredentials,
@@ -299,9 +299,8 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
     });
   }
 
-  #validity() {
-    const { validFrom, validTo } = new X509Certificate(this.#files.certificatePem);
-    return { notBefore: Date.parse(validFrom), notAfter: Date.parse(validTo) };
+  #validity(): Validity {
+    return validityOf(this.#files.certificatePem);
   }
 
   #now(): number {

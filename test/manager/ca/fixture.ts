@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test';
 import { Server } from '@grpc/grpc-js';
-import { systemClock } from '../../../common/clock.ts';
+import { type Clock, systemClock } from '../../../common/clock.ts';
 import { silentLogger } from '../../../common/logger.ts';
 import { systemRandom } from '../../../common/random.ts';
 import { authorizationInterceptor } from '../../../manager/ca/authorization.ts';
@@ -43,8 +43,11 @@ export function clusterObject(security: SecurityConfig, tokens: CaCluster['token
   });
 }
 
-/** One manager on loopback that serves the CA over mutual TLS. */
-export async function startCaCluster(t: TestContext): Promise<CaCluster> {
+/** One manager on loopback that serves the CA over mutual TLS; `clock` is that of its CA. */
+export async function startCaCluster(
+  t: TestContext,
+  clock: Clock = systemClock,
+): Promise<CaCluster> {
   let addr = '';
   const remotes = () => [addr];
   const stateDir = await tempDir(t);
@@ -63,7 +66,10 @@ export async function startCaCluster(t: TestContext): Promise<CaCluster> {
   const removed = new Set<string>();
   const { clusterId } = security.identity;
   const external = { post: httpsPost, tls: () => security.copy(undefined) };
-  const authority = new CertificateAuthority({ ...components, store, external }, { clusterId });
+  const authority = new CertificateAuthority(
+    { ...components, clock, store, external },
+    { clusterId },
+  );
   const server = new Server({
     interceptors: [
       authorizationInterceptor({
@@ -73,10 +79,7 @@ export async function startCaCluster(t: TestContext): Promise<CaCluster> {
     ],
   });
   const rootCaPem = () => security.rootCaPem;
-  server.addService(
-    CAService,
-    caService({ clock: systemClock, rootCaPem, authority: () => authority }),
-  );
+  server.addService(CAService, caService({ clock, rootCaPem, authority: () => authority }));
   server.addService(
     NodeCAService,
     nodeCaService(() => authority),

@@ -1,0 +1,25 @@
+import { connect } from 'node:tls';
+import { SwarmError } from '../../common/errors.ts';
+
+const TIMEOUT_MS = 5_000;
+
+/** The certificate that the TLS server at `addr` (host:port) shows, DER. Nothing is verified. */
+export function peerCertificate(addr: string, servername: string): Promise<Buffer> {
+  const { hostname, port } = new URL(`tls://${addr}`);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port: Number(port), servername, rejectUnauthorized: false });
+    const fail = (reason: string) => {
+      socket.destroy();
+      reject(new SwarmError('SWM_UNAVAILABLE', `no TLS with ${addr}: ${reason}`));
+    };
+    socket.setTimeout(TIMEOUT_MS, () => fail(`no answer within ${TIMEOUT_MS / 1000} s`));
+    socket.on('error', (error) => fail(error.message));
+    socket.once('secureConnect', () => {
+      const { raw } = socket.getPeerCertificate();
+      if (raw) resolve(raw);
+      socket.destroy();
+    });
+    socket.once('close', () => fail('the connection was closed'));
+  });
+}
