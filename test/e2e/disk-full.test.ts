@@ -74,6 +74,14 @@ describe('three managers, and the disk of the leader is full', { skip }, () => {
     await giveSmallDisk(lab, small);
     await lab.makeSwarm();
     assert.equal(await statusOf(lab, other, small), 'Leader');
+    // It must not ask for the unlock key when it goes on: it has been unlocked.
+    await lab.swarmctl(small, 'swarm', 'update', '--autolock');
+    await converges(async () => {
+      assert.match(
+        await lab.exec(small, 'cat', `${STATE}/swarm/raft/keys.json`),
+        /"locked": ?true/,
+      );
+    });
     await fill(lab, small);
     ({ acknowledged } = await writeUntilRefused(lab, small, 'before'));
     await converges(async () => {
