@@ -16,7 +16,7 @@ const WORKS_MAX = 16;
 export interface LoopPeriod {
   /** The longest time for which nobody was served. */
   readonly longestMs: number;
-  /** The part of it in which the process had a processor: the rest is others' doing. */
+  /** The part of it that was neither a wait for a processor nor the collector's. */
   readonly workMs: number;
   /** The longest pause of the garbage collector. */
   readonly gcMs: number;
@@ -95,17 +95,16 @@ export class EventLoopWatch implements Startable {
   }
 }
 
-/**
- * The wait for a processor is that of the whole period, so the work may come out a little too short.
- */
-export function judge({ longestMs, gcPauses, waitedMs = 0 }: LoopReading): LoopPeriod {
-  const workMs = Math.max(0, longestMs - waitedMs);
+/** The wait for a processor is that of the whole period, so the work may come out a little too short. */
+export function judge({ longestMs, gcPauses, waitedMs }: LoopReading): LoopPeriod {
   const gcMs = Math.max(0, ...gcPauses.map(({ ms }) => ms));
-  return { longestMs, workMs, gcMs, cause: causeOf(longestMs, workMs, gcMs) };
+  const ownMs = Math.max(0, longestMs - waitedMs);
+  const workMs = Math.max(0, ownMs - gcMs);
+  return { longestMs, workMs, gcMs, cause: causeOf(longestMs, ownMs, workMs) };
 }
 
-function causeOf(longestMs: number, workMs: number, gcMs: number): LoopPeriod['cause'] {
+function causeOf(longestMs: number, ownMs: number, workMs: number): LoopPeriod['cause'] {
   if (longestMs <= STRETCH_MAX_MS) return undefined;
-  if (workMs <= STRETCH_MAX_MS) return 'processor';
-  return workMs - gcMs <= STRETCH_MAX_MS ? 'gc' : 'work';
+  if (ownMs <= STRETCH_MAX_MS) return 'processor';
+  return workMs <= STRETCH_MAX_MS ? 'gc' : 'work';
 }

@@ -32,7 +32,7 @@ export function createInstruments(registry: Registry) {
       ),
       work: gauge(
         'swarm_event_loop_work_max_seconds',
-        'The same, without the time in which no processor was free for the daemon.',
+        'The same, without waits for a processor and the longest pause of the collector.',
       ),
       gcPause: new Histogram({
         name: 'swarm_gc_pause_seconds',

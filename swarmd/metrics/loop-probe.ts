@@ -12,10 +12,10 @@ export interface LoopReading {
   readonly longestMs: number;
   readonly gcPauses: readonly GcPause[];
   /**
-   * How long its thread could have run and no processor was free, all in all. Undefined where the kernel
-   * does not tell.
+   * How long, all in all, its thread could have run and no processor was free, or the machine itself
+   * was not run by its host. 0 where the kernel does not tell.
    */
-  readonly waitedMs: number | undefined;
+  readonly waitedMs: number;
 }
 
 export interface GcPause {
@@ -69,17 +69,27 @@ export class NodeLoopProbe implements LoopProbe {
     this.#pauses = [];
     const before = this.#waitedMs;
     this.#waitedMs = waitedForProcessorMs();
-    const waitedMs =
-      this.#waitedMs === undefined || before === undefined ? undefined : this.#waitedMs - before;
+    const waitedMs = this.#waitedMs - before;
     return { longestMs: Math.max(0, max / 1e6 - RESOLUTION_MS), gcPauses, waitedMs };
   }
 }
 
-/** Of the main thread, since it began; see Documentation/scheduler/sched-stats of Linux. */
-function waitedForProcessorMs(): number | undefined {
+/** Milliseconds of one unit of /proc/stat: USER_HZ is 100 on every Linux that Node runs on. */
+const TICK_MS = 10;
+
+/** Since the thread and the machine began. */
+function waitedForProcessorMs(): number {
+  // Time on a run queue, see Documentation/scheduler/sched-stats of Linux; of the main thread.
+  const queuedNs = Number(read('/proc/self/schedstat').split(' ')[1] ?? 0);
+  // The first line sums up all processors: cpu, user, nice, system, idle, iowait, irq, softirq, steal.
+  const stolen = Number(read('/proc/stat').split('\n', 1)[0]?.split(/ +/)[8] ?? 0);
+  return queuedNs / 1e6 + stolen * TICK_MS;
+}
+
+function read(path: string): string {
   try {
-    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1]) / 1e6;
+    return readFileSync(path, 'utf8');
   } catch {
-    return undefined;
+    return '';
   }
 }

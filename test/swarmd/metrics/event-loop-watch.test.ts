@@ -9,7 +9,7 @@ import {
 import type { LoopReading } from '../../../swarmd/metrics/loop-probe.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
-const reading = (longestMs: number, gcMs = 0, waitedMs?: number): LoopReading => ({
+const reading = (longestMs: number, gcMs = 0, waitedMs = 0): LoopReading => ({
   longestMs,
   gcPauses: [{ kind: 'major', ms: gcMs }],
   waitedMs,
