@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { type Clock, sleep } from '../common/clock.ts';
 import { durationMs } from '../common/duration.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
@@ -15,7 +14,7 @@ import {
 import type { NetDriverApi } from '../netdriver/index.ts';
 import { NodeRole } from '../proto/gen/swarm/types.ts';
 import { type EngineApi, sweepContainers } from '../worker/index.ts';
-import { DEFAULT_DATA_PATH_PORT, resolveAddresses, splitHostPort } from './addresses.ts';
+import { splitHostPort } from './addresses.ts';
 import type {
   InitRequest,
   JoinRequest,
@@ -24,7 +23,7 @@ import type {
   SwarmNodeState,
   SystemInfo,
 } from './api/node-api.ts';
-import { listInterfaces } from './interfaces.ts';
+import { Changes } from './changes.ts';
 import type { Membership } from './membership.ts';
 import { MembershipFactory } from './membership-factory.ts';
 import {
@@ -35,15 +34,12 @@ import {
   swarmDir,
   writeNodeRecord,
 } from './node-files.ts';
+import { managerAddr, nodeRecord, relocated } from './node-record.ts';
 import { recoverMembership } from './recovery.ts';
-import { followInterface } from './relocation.ts';
 
 /** As Docker: after this `join` answers, and goes on in the background. */
 const JOIN_TIMEOUT_MS = 20_000;
 const RETRY_MS = 2_000;
-
-const JOIN_TIMEOUT_TEXT =
-  'Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "docker info" command to see the current swarm status of your node.';
 
 export interface SwarmNodeComponents extends Pacing {
   readonly clock: Clock;
@@ -77,6 +73,7 @@ export class SwarmNode implements SwarmNodeApi {
   readonly #components: SwarmNodeComponents;
   readonly #init: SwarmNodeInit;
   readonly #factory: MembershipFactory;
+  readonly #changes: Changes;
   readonly #listeners = new Set<() => void>();
   #phase: Phase = 'inactive';
   #error = '';
@@ -84,12 +81,12 @@ export class SwarmNode implements SwarmNodeApi {
   #locked: LockedNode | undefined;
   /** Why the membership on disk cannot be taken up; until it is left. */
   #damage: SwarmError | undefined;
-  #changing: Promise<unknown> | undefined;
   #stopping = new AbortController();
 
   constructor(components: SwarmNodeComponents, init: SwarmNodeInit) {
     this.#components = components;
     this.#init = init;
+    this.#changes = new Changes(components);
     this.#factory = new MembershipFactory(components, {
       ...init,
       managers: () => this.#membership?.record.managers,
@@ -139,11 +136,12 @@ export class SwarmNode implements SwarmNodeApi {
    */
   async start(): Promise<void> {
     const { stateDir } = this.#init;
+    const { logger } = this.#components;
     await clearRemoved(stateDir);
     try {
       const stored = await readNodeRecord(stateDir);
       if (!stored) return;
-      const record = await this.#relocated(stored);
+      const record = await relocated(stored, { stateDir, logger });
       this.#set('pending');
       this.#membership = await this.#restore(record);
       if (this.#membership) void this.#keepStarting(this.#membership);
@@ -152,31 +150,18 @@ export class SwarmNode implements SwarmNodeApi {
     }
   }
 
-  /** Also where it cannot be written down now: then it is found out again next time. */
-  async #relocated(stored: NodeRecord): Promise<NodeRecord> {
-    const { logger } = this.#components;
-    const record = followInterface(stored, listInterfaces());
-    if (isDeepStrictEqual(record, stored)) return stored;
-    const [was, is] = [stored.advertiseAddr, record.advertiseAddr];
-    if (was !== is) logger.warn({ was, is }, 'this machine has another address now');
-    await writeNodeRecord(this.#init.stateDir, record).catch((error: unknown) => {
-      logger.warn({ err: errorMessage(error) }, 'the address of this node was not stored');
-    });
-    return record;
-  }
-
   async stop(): Promise<void> {
     this.#stopping.abort(new SwarmError('SWM_UNAVAILABLE', 'the daemon stops'));
-    await this.#changing?.catch(() => undefined);
+    await this.#changes.over();
     await this.#membership?.stop();
   }
 
   init(request: InitRequest): Promise<string> {
-    return this.#exclusively(async () => {
+    return this.#changes.run(async () => {
       if (this.#locked) throw unlockKeyNeeded();
       if (this.#damage) throw this.#damage;
       if (request.forceNewCluster && this.#membership) return this.#forceNewCluster(request);
-      const record = this.#recordFor(request, request.dataPathPort, []);
+      const record = nodeRecord(request, request.dataPathPort, []);
       const { stateDir } = this.#init;
       const validity = request.spec.caConfig?.nodeCertExpiry;
       await removeMembership(stateDir);
@@ -201,8 +186,8 @@ export class SwarmNode implements SwarmNodeApi {
   }
 
   join(request: JoinRequest): Promise<void> {
-    const joining = this.#exclusively(async () => {
-      const record = this.#recordFor(request, 0, request.remoteAddrs.map(withPort));
+    return this.#changes.runWithin(JOIN_TIMEOUT_MS, async () => {
+      const record = nodeRecord(request, 0, request.remoteAddrs.map(managerAddr));
       const { stateDir } = this.#init;
       await removeMembership(stateDir);
       this.#set('pending');
@@ -224,11 +209,10 @@ export class SwarmNode implements SwarmNodeApi {
         throw error;
       }
     });
-    return this.#within(joining, JOIN_TIMEOUT_MS);
   }
 
   leave(force: boolean): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#changes.run(async () => {
       const membership = this.#membership;
       if (this.#damage && !force) throw this.#damage;
       if (this.#locked || this.#damage) return this.#leaveUnopened();
@@ -242,7 +226,7 @@ export class SwarmNode implements SwarmNodeApi {
 
   /** A manager that has no quorum yet is unlocked all the same: it serves when it has one. */
   unlock(key: string): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#changes.run(async () => {
       if (!this.#locked) throw new SwarmError('SWM_CONFLICT', 'swarm is not locked');
       const membership = await this.#restore(this.#locked.record, parseUnlockKey(key));
       if (!membership) throw new SwarmError('SWM_INTERNAL', 'the certificate of this node is gone');
@@ -255,9 +239,9 @@ export class SwarmNode implements SwarmNodeApi {
   }
 
   recover(request: RecoverRequest): Promise<string> {
-    return this.#exclusively(async () => {
+    return this.#changes.run(async () => {
       const { stateDir } = this.#init;
-      const wanted = this.#recordFor(request, 0, []);
+      const wanted = nodeRecord(request, 0, []);
       const init = { stateDir, record: wanted };
       const { record, unlockKey } = await recoverMembership(this.#components, request, init);
       const membership = await this.#restore(record, unlockKey);
@@ -382,7 +366,7 @@ export class SwarmNode implements SwarmNodeApi {
       listenAddr: request.listenAddr || listenAddr,
       dataPathAddr: request.dataPathAddr || (request.advertiseAddr ? '' : dataPathAddr),
     };
-    const record = this.#recordFor(kept, request.dataPathPort || dataPathPort, []);
+    const record = nodeRecord(kept, request.dataPathPort || dataPathPort, []);
     await old.stop();
     this.#set('pending');
     const { unlockKey } = old;
@@ -403,53 +387,11 @@ export class SwarmNode implements SwarmNodeApi {
     return membership.nodeId;
   }
 
-  #recordFor(
-    request: { listenAddr: string; advertiseAddr: string; dataPathAddr: string },
-    dataPathPort: number,
-    managers: readonly string[],
-  ): NodeRecord {
-    const interfaces = listInterfaces();
-    const addresses = resolveAddresses(request, interfaces);
-    const record = { ...addresses, dataPathPort: dataPathPort || DEFAULT_DATA_PATH_PORT, managers };
-    return followInterface(record, interfaces);
-  }
-
   #role(): SwarmNodeState['role'] {
     if (this.#locked) return 'manager';
     const roles = { [NodeRole.WORKER]: 'worker', [NodeRole.MANAGER]: 'manager' } as const;
     const role = this.#membership?.role ?? NodeRole.UNRECOGNIZED;
     return role === NodeRole.UNRECOGNIZED ? 'none' : roles[role];
-  }
-
-  async #exclusively<T>(change: () => Promise<T>): Promise<T> {
-    if (this.#changing) {
-      throw new SwarmError('SWM_UNAVAILABLE', 'this node is joining or leaving a swarm just now', {
-        hint: 'look at `swarmctl info` and repeat',
-      });
-    }
-    const running = change();
-    this.#changing = running;
-    try {
-      return await running;
-    } finally {
-      this.#changing = undefined;
-    }
-  }
-
-  async #within<T>(work: Promise<T>, limitMs: number): Promise<T> {
-    const late = new AbortController();
-    const timeout = sleep(this.#components.clock, limitMs, late.signal).then(() => {
-      throw new SwarmError('SWM_TIMEOUT', JOIN_TIMEOUT_TEXT);
-    });
-    timeout.catch(() => undefined);
-    try {
-      return await Promise.race([work, timeout]);
-    } finally {
-      late.abort(new Error('done'));
-      work.catch((error: unknown) => {
-        this.#components.logger.warn({ err: errorMessage(error) }, 'joining failed');
-      });
-    }
   }
 
   #set(phase: Phase, error = ''): void {
@@ -465,16 +407,4 @@ export class SwarmNode implements SwarmNodeApi {
 
 function textOf(failure: SwarmError | undefined): string {
   return failure ? `${failure.message} ${failure.hint ?? ''}`.trim() : '';
-}
-
-function withPort(addr: string): string {
-  const parsed = splitHostPort(addr, 2377);
-  if (!parsed?.host) {
-    throw new SwarmError('SWM_INVALID_ARGUMENT', `${addr} is not an address of a manager`, {
-      hint: 'give it as HOST:PORT, as `swarmctl join-token worker` prints it',
-    });
-  }
-  return parsed.host.includes(':')
-    ? `[${parsed.host}]:${parsed.port}`
-    : `${parsed.host}:${parsed.port}`;
 }
