@@ -17,6 +17,7 @@ export {
   wantedIssuer,
 } from './ca/index.ts';
 export type { MemberStatus } from './consensus/types.ts';
+export { validateCluster } from './control/validate-cluster.ts';
 export { PREDEFINED_LABEL } from './control/validate-network.ts';
 export { Manager } from './manager.ts';
 export type { ManagerComponents, ManagerInit, ManagerMode } from './manager-init.ts';

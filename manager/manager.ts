@@ -15,6 +15,7 @@ import {
   formatUnlockKey,
   httpsPost,
   type KeyFile,
+  OpenCalls,
   unlockKeyOf,
 } from './ca/index.ts';
 import type { Consensus, MemberStatus } from './consensus/index.ts';
@@ -360,7 +361,11 @@ export class Manager implements ManagerApi {
     const { clock, securityConfig } = this.#components;
     const identity = () => securityConfig.identity;
     const isRemoved = (nodeId: string) => this.#isRemoved(nodeId);
-    const interceptors = [authorizationInterceptor({ identity, isRemoved })];
+    const openCalls = new OpenCalls();
+    this.#store.subscribe(({ changes, restored }) => {
+      if (restored || changes.some(({ kind }) => kind === 'cluster')) openCalls.endOf(isRemoved);
+    });
+    const interceptors = [authorizationInterceptor({ identity, isRemoved, openCalls })];
     const server = new RpcServer({ clock, security: securityConfig, interceptors });
     addManagerServices({
       ...this.#components,

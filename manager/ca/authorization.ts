@@ -5,6 +5,7 @@ import { NodeRole } from '../../proto/gen/swarm/types.ts';
 import type { CertificateIdentity } from '../types.ts';
 import { claimsForwarding, findCaller, peerAddr, peerOf, setCaller } from './caller.ts';
 import { roleToOu } from './identity.ts';
+import type { OpenCalls } from './open-calls.ts';
 
 /** Who may call a method: 'anyone' needs no certificate, 'node' is every member. */
 export type Access = 'anyone' | 'node' | 'manager';
@@ -39,6 +40,8 @@ export interface AuthorizationComponents {
   readonly identity: () => CertificateIdentity;
   /** True for nodes that were removed from the swarm, whose certificates are still valid. */
   readonly isRemoved: (nodeId: string) => boolean;
+  /** Every call that is let in, until it is over. */
+  readonly openCalls: OpenCalls;
 }
 
 /**
@@ -49,6 +52,11 @@ export function authorizationInterceptor(components: AuthorizationComponents): S
   return (method, call) => {
     const peer = peerOf(call);
     const addr = peerAddr(call);
+    let isOver = () => {};
+    const refuse = (error: unknown) => {
+      isOver();
+      call.sendStatus(toServiceError(error) as Parameters<typeof call.sendStatus>[0]);
+    };
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
@@ -57,12 +65,18 @@ export function authorizationInterceptor(components: AuthorizationComponents): S
               identifyCaller(metadata, peer, addr);
               authorize(components, METHOD_ACCESS[method.path], method.path, metadata, peer);
             } catch (error) {
-              call.sendStatus(toServiceError(error) as Parameters<typeof call.sendStatus>[0]);
-              return;
+              return refuse(error);
             }
+            const nodeIds = nodesBehind(metadata, peer).map(({ nodeId }) => nodeId);
+            isOver = components.openCalls.add(nodeIds, (nodeId) => refuse(removed(nodeId)));
             proceed(metadata);
           },
+          onCancel: () => isOver(),
         }),
+      sendStatus(status, next) {
+        isOver();
+        next(status);
+      },
     });
   };
 }
@@ -88,7 +102,7 @@ function callerOfForwarded(metadata: Metadata) {
  * forwarded call, both ends must be of this cluster and none removed from it.
  */
 export function authorize(
-  components: AuthorizationComponents,
+  components: Omit<AuthorizationComponents, 'openCalls'>,
   access: Access | undefined,
   path: string,
   metadata: Metadata,
@@ -96,11 +110,8 @@ export function authorize(
 ): void {
   if (access === undefined) throw denied(`${path} is not a method that may be called`);
   const caller = findCaller({ metadata });
-  for (const node of [peer, caller]) {
-    if (!node) continue;
-    if (components.isRemoved(node.nodeId)) {
-      throw denied(`node ${node.nodeId} was removed from swarm`);
-    }
+  for (const node of nodesBehind(metadata, peer)) {
+    if (components.isRemoved(node.nodeId)) throw removed(node.nodeId);
     const { clusterId } = components.identity();
     if (node.clusterId !== clusterId) {
       throw denied(`node ${node.nodeId} is of cluster ${node.clusterId}, not of ${clusterId}`);
@@ -113,6 +124,18 @@ export function authorize(
   if (access === 'manager' && caller.role !== NodeRole.MANAGER) {
     throw denied(`${path} is for a ${roleToOu(NodeRole.MANAGER)}, not a ${roleToOu(caller.role)}`);
   }
+}
+
+/** The one at the other end of the connection, and the one for which it calls. */
+function nodesBehind(
+  metadata: Metadata,
+  peer: CertificateIdentity | undefined,
+): readonly CertificateIdentity[] {
+  return [peer, findCaller({ metadata })].filter((node) => node !== undefined);
+}
+
+function removed(nodeId: string): SwarmError {
+  return denied(`node ${nodeId} was removed from swarm`);
 }
 
 function denied(reason: string): SwarmError {

@@ -13,6 +13,7 @@ export { generateJoinToken, parseJoinToken } from './join-token.ts';
 export { damagedKeyFile, KeyFile } from './key-file.ts';
 export { nextRootCa } from './next-root.ts';
 export { NodeSigner } from './node-signer.ts';
+export { OpenCalls } from './open-calls.ts';
 export { decryptKey, encryptKey } from './private-key.ts';
 export {
   certificateDigest,

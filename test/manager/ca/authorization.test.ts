@@ -68,6 +68,24 @@ for (const [what, path, peer, code] of cases) {
   });
 }
 
+test('a removed node may call nothing at all, nor may others for it', () => {
+  const gone = { ...manager, nodeId: 'gone' };
+  const forGone = received(manager, {
+    'swarm-forwarded-by': 'm1',
+    'swarm-caller-node': 'gone',
+    'swarm-caller-ou': 'swarm-worker',
+    'swarm-caller-cluster': 'c1',
+  });
+  const refusal = {
+    code: 'SWM_PERMISSION_DENIED',
+    message: 'Permission denied: node gone was removed from swarm',
+  };
+  for (const [path, access] of Object.entries(METHOD_ACCESS)) {
+    assert.throws(() => authorize(components, access, path, received(gone), gone), refusal);
+    assert.throws(() => authorize(components, access, path, forGone, manager), refusal);
+  }
+});
+
 test('the caller is the peer, with its address', () => {
   assert.deepEqual(findCaller({ metadata: received(worker) }), { ...worker, addr: '10.0.0.9' });
 });

@@ -7,6 +7,7 @@ import { authorizationInterceptor } from '../../../manager/ca/authorization.ts';
 import { CertificateAuthority, caService, nodeCaService } from '../../../manager/ca/ca-service.ts';
 import { httpsPost } from '../../../manager/ca/https-post.ts';
 import { generateJoinToken } from '../../../manager/ca/join-token.ts';
+import { OpenCalls } from '../../../manager/ca/open-calls.ts';
 import { SecurityConfig } from '../../../manager/ca/security-config.ts';
 import type { MemoryStore } from '../../../manager/store/memory-store.ts';
 import { CAService, NodeCAService } from '../../../proto/gen/swarm/ca.ts';
@@ -22,6 +23,7 @@ export interface CaCluster {
   readonly security: SecurityConfig;
   readonly tokens: { readonly worker: string; readonly manager: string };
   readonly removed: Set<string>;
+  readonly openCalls: OpenCalls;
 }
 
 export const components = {
@@ -64,6 +66,7 @@ export async function startCaCluster(
     tx.create('node', Node.fromPartial({ id: nodeId, role: NodeRole.MANAGER, spec: {} }));
   });
   const removed = new Set<string>();
+  const openCalls = new OpenCalls();
   const { clusterId } = security.identity;
   const external = { post: httpsPost, tls: () => security.copy(undefined) };
   const authority = new CertificateAuthority(
@@ -75,6 +78,7 @@ export async function startCaCluster(
       authorizationInterceptor({
         identity: () => security.identity,
         isRemoved: (nodeId) => removed.has(nodeId),
+        openCalls,
       }),
     ],
   });
@@ -86,7 +90,7 @@ export async function startCaCluster(
   );
   addr = await listen(server, security);
   onEnd(t, () => server.forceShutdown());
-  return { addr, stateDir, store, security, tokens, removed };
+  return { addr, stateDir, store, security, tokens, removed, openCalls };
 }
 
 export function listen(server: Server, security: SecurityConfig): Promise<string> {

@@ -19,6 +19,7 @@ import {
   type IssueNodeCertificateRequest,
   NodeCAService,
 } from '../../../proto/gen/swarm/ca.ts';
+import { Node } from '../../../proto/gen/swarm/objects.ts';
 import { NodeSpec_Availability, NodeSpec_Membership } from '../../../proto/gen/swarm/specs.ts';
 import { IssuanceState, NodeRole } from '../../../proto/gen/swarm/types.ts';
 import { onEnd, tempDir } from '../../support/cleanup.ts';
@@ -177,6 +178,42 @@ test('a removed node gets no renewal', async (t) => {
   cluster.removed.clear();
   await cluster.store.update((tx) => tx.remove('node', nodeId));
   await assert.rejects(worker.renew(), refusal);
+});
+
+test('a node that is removed loses the calls that it has under way', async (t) => {
+  const cluster = await startCaCluster(t);
+  const [gone, other] = await Promise.all(
+    [1, 2].map(() => joinAs(t, cluster, cluster.tokens.worker)),
+  );
+  const waiting = Node.fromPartial({
+    id: 'waiting',
+    certificate: { status: { state: IssuanceState.PENDING } },
+  });
+  await cluster.store.update((tx) => tx.create('node', waiting));
+  const wait = (security: SecurityConfig | undefined) => {
+    const client = new Client(cluster.addr, security!.clientCredentials(NodeRole.MANAGER));
+    onEnd(t, () => client.close());
+    const { nodeCertificateStatus } = NodeCAService;
+    return callUnary(client, nodeCertificateStatus, { nodeId: 'waiting' }, { timeoutMs: 60_000 });
+  };
+  const [ended, kept] = [wait(gone), wait(other)];
+  await eventually(() => assert.equal(cluster.openCalls.size, 2));
+  const { nodeId } = gone!.identity;
+  cluster.openCalls.endOf((id) => id === nodeId);
+  await assert.rejects(ended, {
+    code: 'SWM_PERMISSION_DENIED',
+    message: `Permission denied: node ${nodeId} was removed from swarm`,
+  });
+  assert.equal(cluster.openCalls.size, 1);
+  const status = { state: IssuanceState.ISSUED, err: '' };
+  await cluster.store.update((tx) => {
+    tx.update('node', {
+      ...tx.get('node', 'waiting')!,
+      certificate: { ...waiting.certificate!, status },
+    });
+  });
+  await kept;
+  assert.equal(cluster.openCalls.size, 0);
 });
 
 test('a listener serves its renewed certificate without being restarted', async (t) => {

@@ -69,6 +69,16 @@ test('init refuses what can never be right', async () => {
     'minimum certificate expiry time is: 1h0m0s',
   );
   assert.equal(await refusal({ Spec: { Name: 'other' } }), 'swarm spec must be named "default"');
+  const caConfig = (CAConfig: object) => refusal({ Spec: { CAConfig } });
+  assert.match(
+    await caConfig({ ExternalCAs: [{ Protocol: 'cfssl', URL: 'https://ca.example/sign' }] }),
+    /the external CA at https:\/\/ca.example\/sign names no root CA/,
+  );
+  assert.match(
+    await caConfig({ ExternalCAs: [{ Protocol: 'cfssl', URL: 'http://ca.example/sign' }] }),
+    /invalid URL of an external CA/,
+  );
+  assert.match(await caConfig({ SigningCACert: 'x' }), /makes its root CA itself/);
 });
 
 const ALREADY =
