@@ -17,7 +17,7 @@ const KEYS = 3;
 const CLIENTS = 5;
 const THINK_MS = [5, 800] as const;
 /** After so long without an answer a client gives up, and does not know what became of it. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 3_000;
 
 type Outcome = { readonly value?: string } | 'unknown' | 'nothing';
 

@@ -1,4 +1,5 @@
 import type { Message } from 'raft-ts';
+import type { ConsensusInit } from '../../../manager/consensus/index.ts';
 import { fromWire } from '../../../manager/consensus/wire.ts';
 import type { WriteTx } from '../../../manager/store/types.ts';
 import { RaftMessageBatch, RaftService } from '../../../proto/gen/swarm/raft.ts';
@@ -17,10 +18,13 @@ export interface SimClusterInit {
   readonly workers: number;
   /** The largest relative error of a clock. */
   readonly drift: number;
+  /** Of Raft, milliseconds; a second is an election timeout in any case. The product's by default. */
+  readonly tickMs?: number;
 }
 
 /** Small, so that a run sees many of them. */
 const SNAPSHOT_POLICY = { interval: 60, keep: 15 };
+const ELECTION_MS = 1_000;
 const CLOCK_OFFSET_MS = 2_000;
 
 /** A number of managers, with everything that watches them. */
@@ -35,12 +39,15 @@ export class SimCluster {
   /** The managers of the beginning. */
   readonly #first: readonly string[];
   readonly #drift: number;
+  readonly #ticks: Pick<ConsensusInit, 'tickMs' | 'electionTicks'>;
   readonly #byName = new Map<string, SimManager>();
 
   constructor(components: { readonly world: World }, init: SimClusterInit) {
     const { world } = components;
     this.world = world;
     this.#drift = init.drift;
+    const { tickMs } = init;
+    this.#ticks = tickMs ? { tickMs, electionTicks: Math.ceil(ELECTION_MS / tickMs) } : {};
     this.network = new SimNetwork({ world });
     this.grpc = new SimGrpc(this.network);
     this.raftOracle = new RaftOracle(world);
@@ -161,7 +168,7 @@ export class SimCluster {
         name: `m${this.managers.length + 1}`,
         clockRate: 1 + (2 * random.float() - 1) * this.#drift,
         clockOffset: (2 * random.float() - 1) * CLOCK_OFFSET_MS,
-        raft: { snapshotPolicy: SNAPSHOT_POLICY },
+        raft: { snapshotPolicy: SNAPSHOT_POLICY, ...this.#ticks },
       },
     );
     this.managers.push(manager);

@@ -55,7 +55,7 @@ export interface SimManagerInit {
   readonly name: string;
   readonly clockRate: number;
   readonly clockOffset: number;
-  readonly raft: Pick<ConsensusInit, 'snapshotPolicy'>;
+  readonly raft: Pick<ConsensusInit, 'snapshotPolicy' | 'tickMs' | 'electionTicks'>;
 }
 
 /** How a life begins: as the first of a cluster, or from what the disk has; without that it joins. */

@@ -120,7 +120,7 @@ export function setUpCluster(
   const spec = {
     annotations: { name: 'default' },
     orchestration: { taskHistoryRetentionLimit: HISTORY },
-    dispatcher: { heartbeatPeriod: { seconds: 2 } },
+    dispatcher: { heartbeatPeriod: { seconds: 1 } },
   };
   const pools = { defaultAddressPool: ['10.0.0.0/8'], subnetSize: SUBNET_SIZE };
   tx.create('cluster', Cluster.fromPartial({ id: CLUSTER_ID, ...pools, spec }));
