@@ -3,6 +3,11 @@
 // number is read before anything uses them.
 process.env['UV_THREADPOOL_SIZE'] ??= '16';
 
+// Modules are loaded into memory that stays: for that the young generation would grow to its 48 MiB, and a
+// daemon at rest would keep 20 MiB more than it needs. Under load it may grow, which spares a third of the time.
+const { setFlagsFromString } = await import('node:v8');
+setFlagsFromString('--semi-space-growth-factor=1');
+
 const { parseOptions } = await import('./options.ts');
 const { createLogger } = await import('../common/logger.ts');
 const { errorMessage, isSwarmError } = await import('../common/errors.ts');
@@ -34,6 +39,7 @@ process.on('SIGINT', () => stop('SIGINT'));
 
 try {
   await daemon.start();
+  setFlagsFromString('--semi-space-growth-factor=2');
 } catch (error) {
   logger.fatal({ err: error }, 'swarmd could not start');
   process.stderr.write(`swarmd: ${errorMessage(error)}\n`);
