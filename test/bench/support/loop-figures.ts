@@ -7,6 +7,8 @@ export interface LoopReport {
   readonly workMs: number;
   /** The longest pause of the garbage collector. */
   readonly gcMs: number;
+  /** Processor time of all its threads, seconds: what it would take if nobody else ran. */
+  readonly cpuSeconds: number;
   /** MiB. */
   readonly rssBefore: number;
   readonly rssAfter: number;
@@ -14,6 +16,7 @@ export interface LoopReport {
 }
 
 const MIB = 2 ** 20;
+const CPU = 'process_cpu_seconds_total';
 
 /** Follows a daemon through its metrics, which are "since the last scrape": nobody else must scrape. */
 export class LoopFigures {
@@ -23,24 +26,27 @@ export class LoopFigures {
   #longest = 0;
   #work = 0;
   #gc = 0;
+  readonly #cpuBefore: number;
+  #cpu = 0;
 
-  private constructor(api: Api, pid: number) {
+  private constructor(api: Api, pid: number, cpuBefore: number) {
     this.#api = api;
     this.#pid = pid;
+    this.#cpuBefore = cpuBefore;
     this.#rssBefore = statusOf(pid, 'VmRSS');
   }
 
   /** From now on. */
   static async begin(api: Api, pid: number): Promise<LoopFigures> {
-    await api.call('GET', '/metrics');
+    const samples = parse(await api.call<string>('GET', '/metrics'));
     // Has the kernel forget the highest so far.
     writeFileSync(`/proc/${pid}/clear_refs`, '5');
-    return new LoopFigures(api, pid);
+    return new LoopFigures(api, pid, samples.get(CPU) ?? 0);
   }
 
   /** With what was before, if nobody asked yet. */
   static since(api: Api, pid: number): LoopFigures {
-    return new LoopFigures(api, pid);
+    return new LoopFigures(api, pid, 0);
   }
 
   /** The value of one sample now; 0 when there is none. */
@@ -54,6 +60,7 @@ export class LoopFigures {
       longestMs: this.#longest * 1000,
       workMs: this.#work * 1000,
       gcMs: this.#gc * 1000,
+      cpuSeconds: this.#cpu - this.#cpuBefore,
       rssBefore: this.#rssBefore,
       rssAfter: statusOf(this.#pid, 'VmRSS'),
       rssPeak: statusOf(this.#pid, 'VmHWM'),
@@ -61,19 +68,24 @@ export class LoopFigures {
   }
 
   async #scrape(): Promise<Map<string, number>> {
-    const text = await this.#api.call<string>('GET', '/metrics');
-    const samples = new Map<string, number>();
-    for (const line of text.split('\n')) {
-      if (line === '' || line.startsWith('#')) continue;
-      const at = line.lastIndexOf(' ');
-      samples.set(line.slice(0, at), Number(line.slice(at + 1)));
-    }
+    const samples = parse(await this.#api.call<string>('GET', '/metrics'));
+    this.#cpu = samples.get(CPU) ?? 0;
     const max = (before: number, name: string) => Math.max(before, samples.get(name) ?? 0);
     this.#longest = max(this.#longest, 'swarm_event_loop_delay_max_seconds');
     this.#work = max(this.#work, 'swarm_event_loop_work_max_seconds');
     this.#gc = max(this.#gc, 'swarm_gc_pause_max_seconds');
     return samples;
   }
+}
+
+function parse(text: string): Map<string, number> {
+  const samples = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    if (line === '' || line.startsWith('#')) continue;
+    const at = line.lastIndexOf(' ');
+    samples.set(line.slice(0, at), Number(line.slice(at + 1)));
+  }
+  return samples;
 }
 
 /** MiB. */
