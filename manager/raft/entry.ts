@@ -5,6 +5,7 @@ import { type Entry, EntryType } from './types.ts';
 /** What an entry costs beside its payload: term, index, type and length on the wire. */
 export const ENTRY_OVERHEAD = 16;
 
+/** As a limit of bytes: none. */
 export const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
 const NO_BYTES = new Uint8Array(0);
@@ -13,6 +14,7 @@ export function payload(entry: Entry): Uint8Array {
   return entry.data ?? NO_BYTES;
 }
 
+/** Bytes of the payload alone. */
 export function payloadSize(entry: Entry): number {
   return entry.data === undefined ? 0 : entry.data.length;
 }
@@ -23,10 +25,12 @@ export function payloadsSize(entries: readonly Entry[]): number {
   return size;
 }
 
+/** Bytes that an entry counts for, in limits of messages and of what is applied at once. */
 export function entrySize(entry: Entry): number {
   return ENTRY_OVERHEAD + payloadSize(entry);
 }
 
+/** The sum of `entrySize`. */
 export function entriesSize(entries: readonly Entry[]): number {
   return payloadsSize(entries) + entries.length * ENTRY_OVERHEAD;
 }
@@ -50,6 +54,7 @@ export function countWithin(
   return to - from;
 }
 
+/** Must it be given to `applyConfChange` when it is applied? */
 export function isConfChange(entry: Entry): boolean {
   return entry.type !== EntryType.Normal;
 }

@@ -5,7 +5,9 @@
  * `catch (error) { if (error instanceof ErrProposalDropped) … }`.
  */
 
+/** What all of them are. */
 export class RaftError extends Error {
+  /** That of the class. */
   override get name(): string {
     return this.constructor.name;
   }

@@ -111,6 +111,7 @@ export function voteResponseType(type: MessageType): MessageType {
   return type === MessageType.PreVote ? MessageType.PreVoteResp : MessageType.VoteResp;
 }
 
+/** None, or the placeholder of a log that has none. */
 export function isEmptySnapshot(snapshot: Snapshot | undefined): boolean {
   return snapshot === undefined || snapshot.metadata.index === 0;
 }

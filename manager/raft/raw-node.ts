@@ -37,6 +37,7 @@ import {
   type Status,
 } from './types.ts';
 
+/** A node: the implementation of `RawNodeApi`, which has the documentation. */
 export class RawNode implements RawNodeApi {
   /** The inside, for tests and inspection. Not part of the interface. */
   readonly raft: Raft;
@@ -45,6 +46,7 @@ export class RawNode implements RawNodeApi {
   #completions: Message[] | undefined;
   #fault: RaftFault | undefined;
 
+  /** Throws ErrConfig, and RaftFault if the stored state contradicts itself. */
   constructor(config: Config) {
     this.raft = startRaft(config);
     this.#told = toldOf(this.raft);

@@ -1,9 +1,4 @@
-/**
- * A log in memory: the durable log in tests, and the tail of the log in front of a disk.
- *
- * `#entries[0]` stands for the last entry that is gone: only its index and term are known.
- * Invariant: the entries are contiguous.
- */
+/** A log in memory. */
 
 import { countWithin } from './entry.ts';
 import { ErrCompacted, ErrSnapOutOfDate, ErrUnavailable } from './errors.ts';
@@ -17,8 +12,15 @@ import {
   type Storage,
 } from './types.ts';
 
+/** Of a node that has never heard of anything. */
 export const EMPTY_HARD_STATE: HardState = Object.freeze({ term: 0, vote: 0, commit: 0 });
 
+/**
+ * The durable log in tests, and the tail of the log in front of a disk.
+ *
+ * `#entries[0]` stands for the last entry that is gone: only its index and term are known.
+ * Invariant: the entries are contiguous.
+ */
 export class MemoryStorage implements Storage {
   #hardState: HardState = EMPTY_HARD_STATE;
   #snapshot: Snapshot = { metadata: { confState: EMPTY_CONF_STATE, index: 0, term: 0 } };
@@ -56,6 +58,7 @@ export class MemoryStorage implements Storage {
     return this.#snapshot;
   }
 
+  /** Replaces it. */
   setHardState(hardState: HardState): void {
     this.#hardState = hardState;
   }

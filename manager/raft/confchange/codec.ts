@@ -24,6 +24,7 @@ import { isV2 } from './kinds.ts';
 const V1 = 1;
 const V2 = 2;
 
+/** The data of the entry for a change. */
 export function encodeConfChange(change: ConfChangeV1 | ConfChangeV2): Uint8Array {
   const bytes: number[] = [];
   if (!isV2(change)) {

@@ -12,6 +12,7 @@ export function isV2(change: ConfChangeV1 | ConfChangeV2): change is ConfChangeV
   return 'changes' in change;
 }
 
+/** Any change as the general form, which it is one case of. */
 export function asV2(change: ConfChangeV1 | ConfChangeV2): ConfChangeV2 {
   if (isV2(change)) return change;
   return {
@@ -21,6 +22,7 @@ export function asV2(change: ConfChangeV1 | ConfChangeV2): ConfChangeV2 {
   };
 }
 
+/** The type of the entry that a change is encoded in. */
 export function confChangeEntryType(change: ConfChangeV1 | ConfChangeV2): EntryType {
   return isV2(change) ? EntryType.ConfChangeV2 : EntryType.ConfChange;
 }

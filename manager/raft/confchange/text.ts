@@ -10,6 +10,7 @@ const LETTERS: Readonly<Record<string, ConfChangeType>> = {
   u: ConfChangeType.UpdateNode,
 };
 
+/** `v1 l2 r3`: what `parseConfChanges` reads. */
 export function describeConfChanges(changes: readonly ConfChangeSingle[]): string {
   return changes.map(({ type, nodeId }) => `${letterOf(type)}${nodeId}`).join(' ');
 }

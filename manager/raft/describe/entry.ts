@@ -34,6 +34,7 @@ export function describeEntries(entries: readonly Entry[], format?: PayloadForma
   return entries.map((entry) => `${describeEntry(entry, format)}\n`).join('');
 }
 
+/** `Voters:[1 2] VotersOutgoing:[] Learners:[3] LearnersNext:[] AutoLeave:false` */
 export function describeConfState(state: ConfState): string {
   const list = (ids: readonly number[]) => `[${ids.join(' ')}]`;
   return (
@@ -43,6 +44,7 @@ export function describeConfState(state: ConfState): string {
   );
 }
 
+/** `Index:12 Term:3 ConfState:…` */
 export function describeSnapshot({ metadata }: Snapshot): string {
   const { index, term, confState } = metadata;
   return `Index:${index} Term:${term} ConfState:${describeConfState(confState)}`;

@@ -19,18 +19,22 @@ function namesOf(values: Readonly<Record<string, number>>, prefix: string): stri
   return names;
 }
 
+/** `MsgApp` */
 export function messageTypeName(type: MessageType): string {
   return MESSAGE_NAMES[type] ?? `MsgUnknown(${type})`;
 }
 
+/** `StateLeader` */
 export function stateName(state: StateType): string {
   return STATE_NAMES[state] ?? `StateUnknown(${state})`;
 }
 
+/** `EntryNormal` */
 export function entryTypeName(type: EntryType): string {
   return ENTRY_NAMES[type] ?? `EntryUnknown(${type})`;
 }
 
+/** An id in hexadecimal digits, or the name of what is no node. */
 export function nodeName(id: number): string {
   if (id === NONE) return 'None';
   if (id === LOCAL_APPEND_THREAD) return 'AppendThread';

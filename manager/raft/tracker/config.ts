@@ -29,6 +29,7 @@ export const EMPTY_CONFIG: TrackerConfig = {
   autoLeave: false,
 };
 
+/** Of a node that is in no cluster yet. */
 export const EMPTY_CONF_STATE: ConfState = confState(EMPTY_CONFIG);
 
 export function confState(config: TrackerConfig): ConfState {
