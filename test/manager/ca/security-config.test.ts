@@ -190,12 +190,20 @@ test('a node that is removed loses the calls that it has under way', async (t) =
     certificate: { status: { state: IssuanceState.PENDING } },
   });
   await cluster.store.update((tx) => tx.create('node', waiting));
-  const wait = (security: SecurityConfig | undefined) => {
+  const wait = (security: SecurityConfig | undefined, signal?: AbortSignal) => {
     const client = new Client(cluster.addr, security!.clientCredentials(NodeRole.MANAGER));
     onEnd(t, () => client.close());
     const { nodeCertificateStatus } = NodeCAService;
-    return callUnary(client, nodeCertificateStatus, { nodeId: 'waiting' }, { timeoutMs: 60_000 });
+    const options = { timeoutMs: 60_000, signal };
+    return callUnary(client, nodeCertificateStatus, { nodeId: 'waiting' }, options);
   };
+  // One that goes away by itself is forgotten.
+  const away = new AbortController();
+  const cancelled = wait(other, away.signal);
+  await eventually(() => assert.equal(cluster.openCalls.size, 1));
+  away.abort(new Error('enough'));
+  await assert.rejects(cancelled, /enough/);
+  await eventually(() => assert.equal(cluster.openCalls.size, 0));
   const [ended, kept] = [wait(gone), wait(other)];
   await eventually(() => assert.equal(cluster.openCalls.size, 2));
   const { nodeId } = gone!.identity;

@@ -142,6 +142,23 @@ test('inspecting shows the spec, the trust and the tokens', async () => {
   assert.equal(json.RootRotationInProgress, false);
 });
 
+test('while the root is rotated, both roots and the issuer that all are to have are shown', async () => {
+  const { call } = await apiBench();
+  const { json: before } = await call('GET', '/swarm');
+  const CAConfig = { ...before.Spec.CAConfig, ForceRotate: 1 };
+  const update = `/swarm/update?version=${before.Version.Index}`;
+  assert.equal((await call('POST', update, { ...before.Spec, CAConfig })).status, 200);
+  const { json: during } = await call('GET', '/swarm');
+  assert.equal(during.RootRotationInProgress, true);
+  assert.equal(during.Spec.CAConfig.ForceRotate, 1);
+  const { TrustRoot, CertIssuerPublicKey } = during.TLSInfo;
+  assert.ok(TrustRoot.startsWith(before.TLSInfo.TrustRoot));
+  assert.equal(TrustRoot.match(/BEGIN CERTIFICATE/g).length, 2);
+  assert.notEqual(CertIssuerPublicKey, before.TLSInfo.CertIssuerPublicKey);
+  assert.doesNotMatch(JSON.stringify(during), /PRIVATE KEY/);
+  assert.deepEqual(during.JoinTokens, before.JoinTokens);
+});
+
 test('updating needs the version, and rotates what it is asked to', async () => {
   const { call } = await apiBench();
   const { json: before } = await call('GET', '/swarm');
