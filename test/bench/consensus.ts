@@ -3,7 +3,8 @@
  *
  *   node --import tsx test/bench/consensus.ts [seconds per run] [proposers, e.g. 1,32]
  *
- * A proposer proposes, waits until its entry is applied, and proposes the next.
+ * A proposer proposes, waits until its entry is applied, and proposes the next. All managers share this
+ * machine's processors and its disk.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -12,14 +13,19 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConsensusInit } from '../../manager/consensus/index.ts';
 import { TestManager, until } from '../manager/consensus/harness.ts';
+import { busyNote, verdict } from './support/verdict.ts';
 
 const PAYLOAD_BYTES = 256;
+/** Entries a second of three managers, with as many proposers as it takes. */
+const TARGET = 20_000;
 const PROPOSERS = [1, 16, 32, 64, 256, 1000];
 const SELF = fileURLToPath(import.meta.url);
 
 type Joined = NonNullable<ConsensusInit['join']>;
 
 async function main(runMs: number, proposers: readonly number[]): Promise<void> {
+  const note = busyNote();
+  let best = 0;
   for (const size of [1, 3]) {
     const root = await mkdtemp(join(tmpdir(), 'bench-consensus-'));
     const children: ChildProcess[] = [];
@@ -28,12 +34,23 @@ async function main(runMs: number, proposers: readonly number[]): Promise<void> 
     for (let i = 1; i < size; i++) children.push(await follower(leader, `node-${i}`, root));
     await until(() => leader.voters === size, `${size} voters`);
     console.log(`${size} manager${size > 1 ? 's' : ''}, ${PAYLOAD_BYTES} B entries`);
-    for (const count of proposers) console.log(`  ${await leader.run(count, runMs)}`);
-    console.log(`  ${await leader.read(32, runMs)}`);
+    for (const count of proposers) {
+      const { rate, text } = await leader.run(count, runMs);
+      console.log(`  ${text}`);
+      if (size === 3) best = Math.max(best, rate);
+    }
+    console.log(`  ${(await leader.read(32, runMs)).text}`);
     for (const child of children) child.kill();
     await leader.manager.stop();
     await rm(root, { recursive: true, force: true });
   }
+  console.log(verdict('three managers without API, at best', best, TARGET));
+  if (note !== undefined) console.log(note);
+}
+
+interface Outcome {
+  readonly rate: number;
+  readonly text: string;
 }
 
 class LeaderUnderTest {
@@ -53,13 +70,13 @@ class LeaderUnderTest {
     this.manager.machine.apply = () => undefined;
   }
 
-  run(proposers: number, runMs: number): Promise<string> {
+  run(proposers: number, runMs: number): Promise<Outcome> {
     const data = Buffer.alloc(PAYLOAD_BYTES, 1);
     const propose = () => this.manager.api.propose(data).committed;
     return measure(`${proposers} proposers`, 'entries', proposers, runMs, propose);
   }
 
-  read(readers: number, runMs: number): Promise<string> {
+  read(readers: number, runMs: number): Promise<Outcome> {
     const read = async () => {
       await this.manager.api.readIndex();
     };
@@ -73,7 +90,7 @@ async function measure(
   parallel: number,
   runMs: number,
   once: () => Promise<void>,
-): Promise<string> {
+): Promise<Outcome> {
   const latencies: number[] = [];
   const cpu = process.cpuUsage();
   const start = performance.now();
@@ -92,7 +109,9 @@ async function measure(
   latencies.sort((a, b) => a - b);
   const at = (q: number) => (latencies[Math.floor(latencies.length * q)] ?? 0).toFixed(2);
   const rate = Math.round(latencies.length / seconds);
-  return `${who.padStart(14)}: ${String(rate).padStart(7)} ${what}/s, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${cost} µs CPU each`;
+  const speed = `${String(rate).padStart(7)} ${what}/s`;
+  const text = `${who.padStart(14)}: ${speed}, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${cost} µs CPU each`;
+  return { rate, text };
 }
 
 /** Starts a manager in a process of its own and has it join. */
