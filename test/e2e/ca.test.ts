@@ -1,10 +1,23 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { after, before, test } from 'node:test';
-import { type CommandResult, converges, image, Lab, lines, noLab } from './lab.ts';
+import { fileURLToPath } from 'node:url';
+import { createRootCa, type RootCa } from '../../manager/ca/root-ca.ts';
+import {
+  type CommandResult,
+  converges,
+  image,
+  LAB_NAME,
+  Lab,
+  lines,
+  noLab,
+  SCRIPT,
+} from './lab.ts';
 
 const skip = noLab;
 const PORT = 8080;
+const CLIENT = '192.168.77.1';
 let lab: Lab;
 let traffic: Traffic;
 
@@ -163,6 +176,57 @@ test('a node that was removed is locked out, and is told so', { skip }, async ()
   await lab.swarmctl('worker-1', 'leave', '--force');
   assert.equal((await join('worker-1', (await tokens()).worker)).code, 0);
 });
+
+test('an external CA signs for the swarm, and the swarm again for itself', { skip }, async (t) => {
+  const external = await createRootCa(Date.now());
+  const signer = await startSigner(external, await root('manager-1'));
+  t.after(() => signer.stop());
+  const file = '/var/lib/swarm/external-root.crt';
+  const copied = await lab.tryExecWith(external.certificatePem, 'manager-1', 'tee', file);
+  assert.equal(copied.code, 0, copied.stderr);
+  const flag = `protocol=cfssl,url=${signer.url},cacert=${file}`;
+  const rotate = ['ca', '--rotate', '--quiet', '--ca-cert', file, '--external-ca'];
+  const nobody = flag.replace(':8888', ':8889');
+  const refused = await lab.trySwarmctl('manager-1', ...rotate, nobody);
+  assert.match(refused.stderr, /corresponding to the desired CA certificate: .*ECONNREFUSED/);
+  await lab.swarmctl('manager-1', ...rotate, flag);
+  assert.equal(await root('manager-2'), external.certificatePem.trim());
+  assert.deepEqual(await tlsStatus(), Array(4).fill('Ready'));
+  // Who joins is signed for there.
+  await lab.swarmctl('worker-1', 'leave');
+  await removeDown();
+  const joined = await join('worker-1', (await tokens()).worker);
+  assert.equal(joined.code, 0, joined.stderr);
+  await converges(async () => assert.deepEqual(await tlsStatus(), Array(4).fill('Ready')));
+  await lab.swarmctl('manager-2', 'ca', '--rotate', '--quiet');
+  assert.notEqual(await root('manager-2'), external.certificatePem.trim());
+  // It is not needed any more.
+  await signer.stop();
+  await lab.swarmctl('manager-2', 'ca', '--rotate', '--quiet');
+  assert.deepEqual(await tlsStatus(), Array(4).fill('Ready'));
+});
+
+/** On the machine outside the swarm. */
+async function startSigner(external: RootCa, swarmRoot: string) {
+  const main = fileURLToPath(new URL('../support/cfssl-main.ts', import.meta.url));
+  const { certificatePem, keyPem } = external;
+  const clients = `${swarmRoot}\n${certificatePem}`;
+  const signer = JSON.stringify({ root: certificatePem, key: keyPem, clients });
+  const args = ['client', process.execPath, '--import', 'tsx', main, CLIENT, '8888'];
+  const child = spawn(SCRIPT, args, {
+    env: { ...process.env, SWARM_LAB: LAB_NAME, SIGNER: signer },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  const stop = () => {
+    child.stdin.end();
+    return ended;
+  };
+  const died = ended.then(() => assert.fail('the signer did not start'));
+  const [first] = await Promise.race([once(child.stdout, 'data'), died]);
+  died.catch(() => undefined);
+  return { url: String(first).trim(), stop };
+}
 
 interface SwarmObject {
   readonly RootRotationInProgress: boolean;

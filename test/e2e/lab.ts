@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '../support/eventually.ts';
 
-const SCRIPT = fileURLToPath(new URL('../../cluster.sh', import.meta.url));
+export const SCRIPT = fileURLToPath(new URL('../../cluster.sh', import.meta.url));
 /** Labs of different names do not meet: two runs at a time need two. */
 export const LAB_NAME = process.env['SWARM_LAB'] ?? 'e2e';
 const LAB_DIR = `/var/tmp/${LAB_NAME}-lab`;

@@ -33,19 +33,32 @@ export class CfsslSigner {
   readonly #root: RootCa;
   readonly #server: Server;
 
-  private constructor(root: RootCa, server: Server) {
+  readonly #host: string;
+
+  private constructor(root: RootCa, server: Server, host: string) {
     this.#root = root;
     this.#server = server;
+    this.#host = host;
   }
 
-  /** Its own certificate is signed by `root`, and so must those of its clients be. */
+  /** On loopback, until the test ends. */
   static async start(
     t: TestContext,
     root: RootCa,
     clientRootsPem = root.certificatePem,
   ): Promise<CfsslSigner> {
+    const signer = await CfsslSigner.listen(root, { clientRootsPem, host: LOOPBACK, port: 0 });
+    onEnd(t, () => signer.close());
+    return signer;
+  }
+
+  /** Its own certificate is signed by `root`; those of its clients must be of `clientRootsPem`. */
+  static async listen(
+    root: RootCa,
+    { clientRootsPem, host, port }: { clientRootsPem: string; host: string; port: number },
+  ): Promise<CfsslSigner> {
     const { csrPem, privateKeyPem } = await createCertificateRequest();
-    const names = [{ type: 'ip' as const, value: LOOPBACK }];
+    const names = [{ type: 'ip' as const, value: host }];
     const certificate = await sign(root, csrPem, 'CN=signer', [
       new x509.SubjectAlternativeNameExtension(names),
     ]);
@@ -63,19 +76,20 @@ export class CfsslSigner {
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(typeof body === 'string' ? body : JSON.stringify(body));
     });
-    const signer = new CfsslSigner(root, server);
-    server.listen(0, LOOPBACK);
+    const signer = new CfsslSigner(root, server, host);
+    server.listen(port, host);
     await once(server, 'listening');
-    onEnd(t, () => {
-      server.close();
-      server.closeAllConnections();
-    });
     return signer;
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
   }
 
   get url(): string {
     const { port } = this.#server.address() as AddressInfo;
-    return `https://${LOOPBACK}:${port}/api/v1/cfssl/sign`;
+    return `https://${this.#host}:${port}/api/v1/cfssl/sign`;
   }
 
   async #answer(body: string): Promise<Answer> {
