@@ -1,3 +1,5 @@
+import type { Clock } from '../common/clock.ts';
+import { deadline } from '../common/deadline.ts';
 import type { Consensus } from './consensus/index.ts';
 import { noLeader } from './control/index.ts';
 
@@ -9,15 +11,24 @@ type LeaderView = Pick<
   'isLeader' | 'leader' | 'leaderlessMs' | 'onLeadership' | 'onMembers'
 >;
 
+export interface LeaderWaitComponents {
+  readonly clock: Clock;
+  readonly consensus: LeaderView;
+}
+
 /**
  * `waitForLeader` for an operation: in the middle of an election it waits, and when there has been no
  * leader for longer than that takes, it rejects at once.
  */
-export async function waitForNextLeader(consensus: LeaderView, signal: AbortSignal): Promise<void> {
+export async function waitForNextLeader(
+  components: LeaderWaitComponents,
+  signal: AbortSignal,
+): Promise<void> {
+  const { consensus } = components;
   if (hasLeader(consensus)) return;
   const rest = PATIENCE_MS - consensus.leaderlessMs;
   if (rest <= 0) throw noLeader();
-  await waitForLeader(consensus, Math.ceil(rest), signal);
+  await waitForLeader(components, rest, signal);
 }
 
 /**
@@ -25,17 +36,20 @@ export async function waitForNextLeader(consensus: LeaderView, signal: AbortSign
  * with SWM_NO_LEADER after `timeoutMs`, with the reason of `signal` when that comes first.
  */
 export async function waitForLeader(
-  consensus: LeaderView,
+  { clock, consensus }: LeaderWaitComponents,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   if (hasLeader(consensus)) return;
-  const timeout = AbortSignal.timeout(timeoutMs);
-  const limit = AbortSignal.any([timeout, signal]);
-  while (!hasLeader(consensus)) {
-    if (signal.aborted) throw signal.reason;
-    if (timeout.aborted) throw noLeader();
-    await nextChange(consensus, limit);
+  const limit = deadline(clock, timeoutMs, signal);
+  try {
+    while (!hasLeader(consensus)) {
+      if (signal.aborted) throw signal.reason;
+      if (limit.isOver) throw noLeader();
+      await nextChange(consensus, limit.signal);
+    }
+  } finally {
+    limit.cancel();
   }
 }
 

@@ -1,4 +1,5 @@
 import { sleep } from '../common/clock.ts';
+import { deadline } from '../common/deadline.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
 import { readStream } from '../common/grpc-stream.ts';
 import {
@@ -198,7 +199,7 @@ export class Manager implements ManagerApi {
     signal: AbortSignal,
   ): AsyncGenerator<LogMessage> {
     const ending = AbortSignal.any([signal, this.#closing.signal]);
-    await waitForNextLeader(this.#running(), ending);
+    await waitForNextLeader({ ...this.#components, consensus: this.#running() }, ending);
     for await (const { messages } of await this.#logSource(request, ending)) yield* messages;
   }
 
@@ -299,18 +300,21 @@ export class Manager implements ManagerApi {
   async #serving(consensus: Consensus): Promise<void> {
     const { mode } = this.#init;
     const waitMs = mode.type === 'restart' ? RESTART_WAIT_MS : ENTRY_WAIT_MS;
-    const limit = AbortSignal.any([AbortSignal.timeout(waitMs), this.#closing.signal]);
+    const { clock, logger } = this.#components;
+    const limit = deadline(clock, waitMs, this.#closing.signal);
     try {
       if (mode.type === 'bootstrap' || mode.type === 'force-new-cluster') {
-        return await this.#leadership.started(limit);
+        return await this.#leadership.started(limit.signal);
       }
-      await waitForLeader(consensus, waitMs, this.#closing.signal);
-      if (consensus.isLeader) await this.#leadership.started(limit);
-      else await consensus.readIndex(limit);
+      await waitForLeader({ clock, consensus }, waitMs, this.#closing.signal);
+      if (consensus.isLeader) await this.#leadership.started(limit.signal);
+      else await consensus.readIndex(limit.signal);
     } catch (error) {
       if (mode.type !== 'restart' || this.#closing.signal.aborted) throw error;
       const details = { err: errorMessage(error) };
-      this.#components.logger.warn(details, 'this manager is back, and without a leader so far');
+      logger.warn(details, 'this manager is back, and without a leader so far');
+    } finally {
+      limit.cancel();
     }
   }
 
@@ -341,7 +345,7 @@ export class Manager implements ManagerApi {
   async #controlTarget(): Promise<ControlApi> {
     const consensus = this.#running();
     if (this.#failure) throw this.#failure;
-    await waitForNextLeader(consensus, this.#closing.signal);
+    await waitForNextLeader({ ...this.#components, consensus }, this.#closing.signal);
     return consensus.isLeader ? this.#localControl : this.#forwardingControl;
   }
 

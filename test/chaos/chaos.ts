@@ -56,7 +56,10 @@ export async function runChaos(
     await clients.start();
     for (const [i, round] of plan.entries()) {
       const before = history.counts;
-      const result = await runRound(lab, { apis, clients, struck }, round);
+      const parts = { apis, clients, struck };
+      const result = await runRound(lab, parts, round).catch((error) => {
+        throw new Error(`round ${i + 1}, ${[...struck].join(' and ')} struck`, { cause: error });
+      });
       results.push(result);
       print(describeRound(i + 1, round, result, since(before, history.counts)));
     }

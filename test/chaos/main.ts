@@ -3,7 +3,9 @@
  * are killed, frozen and cut off while clients of the Docker Engine API write and read. Prints a line per
  * round and the verdict; exit code 1 when anything that was promised did not hold.
  */
-import { loadavg } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../support/seeded-random.ts';
 import { type ChaosResult, runChaos } from './chaos.ts';
@@ -33,17 +35,34 @@ async function main(managers: number, rounds: number, seed: number): Promise<voi
   const down = () => script('down');
   const interrupted = () => void down().finally(() => process.exit(130));
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  let lab: Lab | undefined;
   try {
-    const lab = await Lab.up({ managers, workers: 0 });
+    lab = await Lab.up({ managers, workers: 0 });
     const components = { lab, random: seededRandom(seed), print: console.log };
     const result = await runChaos(components, { rounds });
     console.log(`\n${summary(managers, seed, result)}`);
     const took = ((performance.now() - began) / 1_000).toFixed(0);
     console.log(`took ${took} s, load ${loadavg()[0]?.toFixed(1)}`);
-    if (result.violations.length > 0) process.exitCode = 1;
+    if (result.violations.length > 0) {
+      process.exitCode = 1;
+      await keepLogs(lab, seed);
+    }
+  } catch (error) {
+    if (lab) await keepLogs(lab, seed);
+    throw error;
   } finally {
     await down();
   }
+}
+
+/** What went wrong can be looked for in them when the lab is gone. */
+async function keepLogs(lab: Lab, seed: number): Promise<void> {
+  const dir = join(tmpdir(), `chaos-${lab.hosts.length}-${seed}-logs`);
+  await mkdir(dir, { recursive: true });
+  for (const host of lab.hosts) {
+    await writeFile(join(dir, `${host}.log`), await lab.verb('logs', host));
+  }
+  console.log(`the logs of the daemons are in ${dir}`);
 }
 
 function summary(managers: number, seed: number, result: ChaosResult): string {

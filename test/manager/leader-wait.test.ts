@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { waitForNextLeader } from '../../manager/leader-wait.ts';
+import { type LeaderWaitComponents, waitForNextLeader } from '../../manager/leader-wait.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
-type LeaderView = Parameters<typeof waitForNextLeader>[0];
+type LeaderView = LeaderWaitComponents['consensus'];
 
 /** A manager that knows no leader, for so long already, and hears of one when told. */
 function leaderless(leaderlessMs: number) {
@@ -23,21 +24,23 @@ function leaderless(leaderlessMs: number) {
     view.isLeader = true;
     for (const listener of [...listeners]) listener(true);
   };
-  return { view: view as LeaderView, elect };
+  const clock = new VirtualClock();
+  const consensus: LeaderView = view;
+  return { components: { clock, consensus }, clock, elect };
 }
 
 const { signal } = new AbortController();
 
 test('an operation waits in the middle of an election', async () => {
-  const { view, elect } = leaderless(100);
-  const waiting = waitForNextLeader(view, signal);
+  const { components, elect } = leaderless(100);
+  const waiting = waitForNextLeader(components, signal);
   await turn();
   elect();
   await waiting;
 });
 
 test('without a leader for longer than an election takes it is refused at once', async () => {
-  const refused = waitForNextLeader(leaderless(3_000).view, signal);
+  const refused = waitForNextLeader(leaderless(3_000).components, signal);
   const outcome = await Promise.race([
     refused.catch((error) => error.code),
     turn().then(() => 'it waits'),
@@ -46,9 +49,8 @@ test('without a leader for longer than an election takes it is refused at once',
 });
 
 test('the time that has passed already counts', async () => {
-  const keepsAlive = setInterval(() => undefined, 1_000);
-  await assert.rejects(waitForNextLeader(leaderless(2_989.5).view, signal), {
-    code: 'SWM_NO_LEADER',
-  });
-  clearInterval(keepsAlive);
+  const { components, clock } = leaderless(2_000);
+  const refused = assert.rejects(waitForNextLeader(components, signal), { code: 'SWM_NO_LEADER' });
+  await clock.advance(1_000);
+  await refused;
 });
