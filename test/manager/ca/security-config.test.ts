@@ -20,7 +20,11 @@ import {
   NodeCAService,
 } from '../../../proto/gen/swarm/ca.ts';
 import { Node } from '../../../proto/gen/swarm/objects.ts';
-import { NodeSpec_Availability, NodeSpec_Membership } from '../../../proto/gen/swarm/specs.ts';
+import {
+  CAConfig,
+  NodeSpec_Availability,
+  NodeSpec_Membership,
+} from '../../../proto/gen/swarm/specs.ts';
 import { IssuanceState, NodeRole } from '../../../proto/gen/swarm/types.ts';
 import { onEnd, tempDir } from '../../support/cleanup.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -282,6 +286,25 @@ test('a certificate renews itself between half and four fifths of its time', asy
   });
   assert(tries > failed);
   assert.notEqual(worker.certificatePem, before);
+});
+
+test('certificates are valid as long as the spec says when they are signed', async (t) => {
+  const cluster = await startCaCluster(t);
+  const { clusterId } = cluster.security.identity;
+  const expire = (hours: number) =>
+    cluster.store.update((tx) => {
+      const object = tx.get('cluster', clusterId)!;
+      const caConfig = CAConfig.fromPartial({ nodeCertExpiry: { seconds: hours * 3_600 } });
+      tx.update('cluster', { ...object, spec: { ...object.spec!, caConfig } });
+    });
+  const hoursLeft = (security: SecurityConfig) =>
+    Math.round((security.notAfter - Date.now()) / 3_600_000);
+  await expire(5);
+  const worker = await joinAs(t, cluster, cluster.tokens.worker);
+  assert.equal(hoursLeft(worker), 5);
+  await expire(2);
+  await worker.renew();
+  assert.equal(hoursLeft(worker), 2);
 });
 
 test('methods for managers refuse workers and strangers', async (t) => {
