@@ -71,12 +71,19 @@ function validate(config: Config): void {
   check(config.id !== NONE, 'id 0 means no node');
   check(Number.isSafeInteger(config.id) && config.id > 0, `id ${config.id} is not in [1, 2^53)`);
   check(!isStorageThread(config.id), `id ${config.id} is reserved for the storage threads`);
-  check(config.heartbeatTick > 0, 'heartbeatTick must be at least 1');
   check(
-    config.electionTick > config.heartbeatTick,
-    `electionTick ${config.electionTick} must be above heartbeatTick ${config.heartbeatTick}`,
+    Number.isSafeInteger(config.heartbeatTick) && config.heartbeatTick > 0,
+    'heartbeatTick must be an integer of at least 1',
+  );
+  check(
+    Number.isSafeInteger(config.electionTick) && config.electionTick > config.heartbeatTick,
+    `electionTick ${config.electionTick} must be an integer above heartbeatTick ${config.heartbeatTick}`,
   );
   check(config.maxInflightMsgs > 0, 'maxInflightMsgs must be at least 1');
+  check(
+    config.applied === undefined || (Number.isSafeInteger(config.applied) && config.applied >= 0),
+    'applied must be the index of an entry, or 0',
+  );
   check(isCount(config.maxSizePerMsg), 'maxSizePerMsg must not be negative');
   check(isCount(config.maxCommittedSizePerReady), 'maxCommittedSizePerReady must not be negative');
   check(

@@ -11,6 +11,7 @@ import type { Raft } from './core/raft.ts';
 import { startRaft } from './core/start.ts';
 import { step } from './core/step.ts';
 import { tick } from './core/tick.ts';
+import { describeStatus } from './describe/status.ts';
 import { ErrProposalDropped, ErrStepLocalMsg, ErrStepPeerNotFound, RaftFault } from './errors.ts';
 import {
   isLocalMessage,
@@ -134,6 +135,12 @@ export class RawNode implements RawNodeApi {
 
   status(): Status {
     return statusOf(this.raft, this.#fault);
+  }
+
+  /** Everything, on several lines: the status, the log, the reads that wait. */
+  describe(): string {
+    const { log, reads } = this.raft;
+    return `${describeStatus(this.status())}log: ${log.describe()}\nreads: ${reads.describe()}\n`;
   }
 
   lastIndex(): number {

@@ -1,5 +1,6 @@
 /** A log in memory. */
 
+import { describeHardState } from './describe/ready.ts';
 import { countWithin } from './entry.ts';
 import { ErrCompacted, ErrSnapOutOfDate, ErrUnavailable } from './errors.ts';
 import { EMPTY_CONF_STATE } from './tracker/config.ts';
@@ -116,6 +117,13 @@ export class MemoryStorage implements Storage {
     const term = this.term(index);
     this.#entries.splice(0, index - this.#offset);
     this.#entries[0] = placeholder(term, index);
+  }
+
+  /** `log [5, 9) behind a snapshot at 4, Term:3 Vote:1 Commit:7` */
+  describe(): string {
+    const { index } = this.#snapshot.metadata;
+    const span = `[${this.firstIndex()}, ${this.lastIndex() + 1})`;
+    return `log ${span} behind a snapshot at ${index}, ${describeHardState(this.#hardState)}`;
   }
 
   get #offset(): number {

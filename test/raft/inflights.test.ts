@@ -48,7 +48,7 @@ test('9: the ring behaves like a list, however often it wraps around', () => {
     fc.property(
       fc.integer({ min: 1, max: 9 }),
       fc.integer({ min: 0, max: 60 }),
-      fc.array(action, { maxLength: 200 }),
+      fc.array(action, { maxLength: 200, size: 'max' }),
       (maxCount, maxBytes, actions) => {
         const ring = new Inflights(maxCount, maxBytes);
         let list: { index: number; bytes: number }[] = [];

@@ -86,7 +86,7 @@ for (const asyncStorageWrites of [false, true]) {
     test(`any messages at ${name}: taken, refused by name, or a halt`, () => {
       let taken = 0;
       fc.assert(
-        fc.property(fc.array(event, { minLength: 1, maxLength: 12 }), (events) => {
+        fc.property(fc.array(event, { minLength: 1, maxLength: 12, size: 'max' }), (events) => {
           const config = { asyncStorageWrites, checkQuorum: true, preVote: true };
           const cluster = new Cluster({ learners: [4], config });
           if (leads) cluster.elect(1);

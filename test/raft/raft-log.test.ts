@@ -75,6 +75,13 @@ test('6: an append that lies entirely within the log changes nothing', () => {
   const log = logOf([1, 1, 1, 1]);
   assert.equal(log.maybeAppend(1, 1, entries(2, 1, 1), 0), 3);
   assert.deepEqual(termsOf(log), [1, 1, 1, 1]);
+  // Nothing is to be written again either, up to the very end of the log.
+  const stored = logOf([1, 1, 1, 1], 4);
+  for (const from of [2, 3, 4]) {
+    const known = entries(from, ...new Array<number>(5 - from).fill(1));
+    assert.equal(stored.maybeAppend(1, from - 1, known, 0), 4);
+    assert.equal(stored.unstable.hasNextEntries, false, `from ${from}`);
+  }
 });
 
 test('5: looking for a conflict outside of the log finds nothing and does not throw', () => {

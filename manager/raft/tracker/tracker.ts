@@ -2,7 +2,7 @@
 
 import { committedIndex, voteResult } from '../quorum/joint.ts';
 import type { VoteResult } from '../quorum/majority.ts';
-import { EMPTY_CONFIG, type TrackerConfig } from './config.ts';
+import { describeConfig, EMPTY_CONFIG, type TrackerConfig } from './config.ts';
 import { Inflights } from './inflights.ts';
 import type { Progress } from './progress.ts';
 
@@ -63,6 +63,16 @@ export class ProgressTracker {
   /** The first answer counts. */
   recordVote(id: number, granted: boolean): void {
     if (!this.votes.has(id)) this.votes.set(id, granted);
+  }
+
+  /** The configuration, the progress of everybody, and the votes of a campaign, if there are any. */
+  describe(): string {
+    const votes = [...this.votes].sort(([a], [b]) => a - b);
+    const campaign = votes.map(([id, granted]) => `${id}=${granted ? 'yes' : 'no'}`).join(' ');
+    return (
+      `${describeConfig(this.config)}\n${describeProgressMap(this.progress)}` +
+      (campaign === '' ? '' : `votes: ${campaign}\n`)
+    );
   }
 
   tally(): Tally {

@@ -570,7 +570,7 @@ class ProposalModel {
 it('49: each proposal has one outcome, in any order of registering, applying and losing', () => {
   const event = fc.constantFrom('propose', 'propose', 'apply', 'apply', 'lose', 'elect');
   return fc.assert(
-    fc.asyncProperty(fc.array(event, { maxLength: 40 }), async (events) => {
+    fc.asyncProperty(fc.array(event, { maxLength: 40, size: 'max' }), async (events) => {
       const model = new ProposalModel();
       for (const each of ['elect', 'apply', ...events]) model.events[each]!();
       await new Promise(setImmediate);

@@ -11,8 +11,10 @@ import {
   ErrConfChange,
   type Message,
   MessageType,
+  message,
   StateType,
 } from '../../../manager/raft/index.ts';
+import { encodeNumbers } from '../../../manager/raft/numbers.ts';
 import { Cluster } from '../support/cluster.ts';
 import { bytes } from '../support/member.ts';
 
@@ -188,7 +190,14 @@ test('24: a learner that was promoted without knowing it votes', () => {
 
 test('25: a new leader replicates to itself, it does not probe', () => {
   const cluster = new Cluster();
-  const { node } = cluster.elect(1);
+  const { node } = cluster.member(1);
+  node.campaign();
+  cluster.flush(1);
+  cluster.take();
+  const { term } = cluster.member(1);
+  node.step(message({ type: MessageType.VoteResp, from: 2, to: 1, term }));
+  // From the first moment on, and not only when it has acknowledged its first entry.
+  assert.equal(cluster.member(1).isLeader, true);
   assert.equal(node.raft.tracker.progress.get(1)?.state, 'StateReplicate');
 });
 
@@ -270,6 +279,8 @@ test('33: a removal commits what the smaller quorum has', () => {
   const acks = cluster.take();
   cluster.isolate(2);
   cluster.propose(1, 'alone');
+  // Durable and acknowledged here, before the change is in force: nothing else will happen to it.
+  cluster.flush(1);
   for (const m of acks) cluster.step(m);
   cluster.settle();
   assert.deepEqual(cluster.member(1).applied, ['alone']);
@@ -299,6 +310,37 @@ test('what a removed leader knew to be committed is learnt from the votes it ref
   cluster.run(60);
   assert.equal(cluster.leader.id, 1);
   assert.deepEqual(cluster.member(1).node.status().confState.votersOutgoing, []);
+});
+
+test('a campaign ends when its configuration turns out to be an old one', () => {
+  const cluster = new Cluster();
+  cluster.elect(3);
+  // 1 has the change that makes it the only voter, and does not know that it is committed.
+  cluster
+    .member(3)
+    .node.proposeConfChange(v2(ConfChangeTransition.JointExplicit, remove(2), remove(3)));
+  cluster.settle();
+  cluster.lose = (m) => m.to === 1 && m.commit > 3;
+  cluster.member(3).node.proposeConfChange(v2(ConfChangeTransition.Auto));
+  cluster.settle();
+  const { node } = cluster.member(1);
+  assert.deepEqual(node.status().confState.votersOutgoing, [1, 2, 3]);
+  assert.equal(node.lastIndex(), 4);
+  node.campaign();
+  cluster.flush(1);
+  cluster.take();
+  assert.equal(node.raft.state, StateType.Candidate);
+  const { term } = cluster.member(1);
+  const answer = { type: MessageType.VoteResp, to: 1, term };
+  node.step(message({ ...answer, from: 2, reject: true, context: encodeNumbers(4, 2) }));
+  assert.equal(node.raft.log.committed, 4, 'learnt from the refusal');
+  assert.equal(node.raft.state, StateType.Follower);
+  node.step(message({ ...answer, from: 3 }));
+  assert.equal(node.raft.state, StateType.Follower, 'the votes of the old configuration are void');
+  cluster.flush(1);
+  node.campaign();
+  cluster.flush(1);
+  assert.equal(cluster.member(1).isLeader, true, 'alone, as it is now');
 });
 
 test('48: adding a voter again changes nothing', () => {

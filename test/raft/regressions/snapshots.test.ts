@@ -125,6 +125,8 @@ test('a reported failure leads to another snapshot, at the next heartbeat and no
   const { cluster } = snapshotUnderWay();
   cluster.member(1).node.reportSnapshot(3, false);
   assert.equal(stateOf(cluster, 3), 'StateProbe');
+  const { match, next } = cluster.member(1).node.raft.tracker.progress.get(3)!;
+  assert.equal(next, match + 1, 'not behind a snapshot that never came');
   cluster.settle();
   assert.equal(cluster.member(3).applied.length, 0);
   cluster.tick(1);
