@@ -150,16 +150,19 @@ async function checkedKey(root: X509Certificate, keyPem: string): Promise<string
   return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-/** The swarm must be able to go on signing when `after` has taken the place of `before`. */
+/**
+ * The swarm must be able to go on signing when `after` has taken the place of `before`. An external CA
+ * is asked even where the swarm has a key, so one that cannot sign would keep everybody out.
+ */
 async function requireSigner(
   components: NextRootComponents,
   before: Cluster,
   after: Cluster,
 ): Promise<void> {
   const { certificatePem, keyPem } = signingRootOf(after.rootCa);
-  if (keyPem !== undefined || certificatePem === '') return;
+  if (certificatePem === '') return;
   const [old, next] = [before, after].map((cluster) => externalCasFor(cluster, certificatePem));
-  if (isDeepStrictEqual(old, next)) return;
+  if (isDeepStrictEqual(old, next) || (next?.length === 0 && keyPem !== undefined)) return;
   const which = after.rootCa?.rootRotation ? 'next' : 'current';
   await requireExternal(components, after, new RootCa(certificatePem), which);
 }

@@ -159,7 +159,19 @@ test('external CAs must be such that can be asked', async () => {
   }
   const wrong = { url: 'https://ca.example/sign', caCert: Buffer.from('x') };
   await assert.rejects(update(bench, { externalCas: [wrong] }), { message: /is not in PEM/ });
-  await update(bench, { externalCas: [{ url: 'https://ca.example/sign' }] });
+  // It would be asked instead of the swarm's own key.
+  await assert.rejects(update(bench, { externalCas: [{ url: 'https://ca.example/sign' }] }), {
+    code: 'SWM_FAILED_PRECONDITION',
+    message:
+      /corresponding to the current CA certificate: no external CA signed .*there is no external CA here/,
+  });
+  // This one is for another root, and not needed yet.
+  const caCert = Buffer.from((await createRootCa(bench.context.clock.now())).certificatePem);
+  const { spec } = await update(bench, {
+    externalCas: [{ url: 'https://ca.example/sign', caCert }],
+  });
+  assert.equal(spec?.caConfig?.externalCas.length, 1);
+  await update(bench, { externalCas: [] });
 });
 
 /** A swarm whose clock is right, so that TLS to a signer works. */
