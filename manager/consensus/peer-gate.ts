@@ -84,7 +84,7 @@ export class PeerGate {
   ): Promise<void> {
     const { view, exchange } = this.#components;
     view.heard(from);
-    return exchange.receive(stream, cancel);
+    return exchange.receive({ from, to: this.#raftId }, stream, cancel);
   }
 
   /** Where a member is, for one that does not know it. */

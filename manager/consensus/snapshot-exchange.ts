@@ -5,7 +5,7 @@ import type { RaftSnapshotChunk } from '../../proto/gen/swarm/raft.ts';
 import type { Dialer, Place } from './dial.ts';
 import type { SnapshotManifest } from './log-records.ts';
 import type { LogTail } from './log-tail.ts';
-import { type ReceivedSnapshot, receiveSnapshot } from './snapshot-receiver.ts';
+import { type Between, type ReceivedSnapshot, receiveSnapshot } from './snapshot-receiver.ts';
 import { sendSnapshot } from './snapshot-sender.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 
@@ -79,8 +79,12 @@ export class SnapshotExchange {
   }
 
   /** Resolves once the core has decided about the snapshot. */
-  async receive(stream: AsyncIterable<RaftSnapshotChunk>, cancel: () => void): Promise<void> {
-    const received = await receiveSnapshot(this.#components, stream, cancel);
+  async receive(
+    between: Between,
+    stream: AsyncIterable<RaftSnapshotChunk>,
+    cancel: () => void,
+  ): Promise<void> {
+    const received = await receiveSnapshot(this.#components, between, stream, cancel);
     const key = keyOf(received.message);
     this.#received.get(key)?.held.release();
     this.#received.set(key, received);

@@ -14,11 +14,18 @@ export interface ReceivedSnapshot {
   readonly held: HeldSnapshot;
 }
 
+/** Raft ids of those that the stream connects. */
+export interface Between {
+  readonly from: number;
+  readonly to: number;
+}
+
 const CHUNK_TIMEOUT_MS = 15_000;
 
 /** Stores the chunks of an incoming snapshot under a new id. Throws when the stream breaks off. */
 export async function receiveSnapshot(
   components: { readonly clock: Clock; readonly snapshots: SnapshotStore },
+  { from, to }: Between,
   stream: AsyncIterable<RaftSnapshotChunk>,
   cancel: () => void,
 ): Promise<ReceivedSnapshot> {
@@ -34,6 +41,7 @@ export async function receiveSnapshot(
       watchdog = clock.setTimer(CHUNK_TIMEOUT_MS, cancel);
       message ??= chunk.message && fromWire(chunk.message);
       if (!message?.snapshot) throw broken('does not begin with its description');
+      if (message.from !== from || message.to !== to) throw broken('is in the name of another');
       if (crc32(chunk.data) !== chunk.crc32) throw broken(`has a damaged chunk ${chunks}`);
       if (chunk.data.length > 0) await snapshots.writeChunk(held.id, chunks++, chunk.data);
       bytes += chunk.data.length;

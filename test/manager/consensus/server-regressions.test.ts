@@ -56,6 +56,8 @@ before(async () => {
 });
 after(() => rm(root, { recursive: true, force: true }));
 
+const BETWEEN = { from: LEADER, to: MEMBER };
+
 const freshDir = () => mkdtemp(join(root, 'log-'));
 
 async function* each<T>(items: Iterable<T>): AsyncGenerator<T> {
@@ -132,6 +134,22 @@ describe('41: two snapshots within a short time', () => {
       assert.deepEqual(member.machine.texts, [`as of ${last}`]);
       assert.equal(member.api.appliedIndex, last);
     });
+  }
+});
+
+it('a snapshot in the name of another manager than the one that sends it is refused', async () => {
+  const member = new TestManager('member', await freshDir());
+  await member.start({ join: { raftId: MEMBER, membership: MEMBERSHIP } });
+  try {
+    const stream = each(await chunksOf(100, ['not from 6']));
+    const { peers } = member.api;
+    await assert.rejects(
+      peers.receiveSnapshot(6, stream, () => undefined),
+      /in the name of another/,
+    );
+    assert.equal(member.api.appliedIndex, 0);
+  } finally {
+    await member.kill();
   }
 });
 
@@ -374,7 +392,7 @@ it('43: a receiver waits for each chunk, and not for the whole', async () => {
       }
     };
     const components = { clock, snapshots: snapshots as unknown as SnapshotStore };
-    const { manifest } = await receiveSnapshot(components, slowly(), () => {
+    const { manifest } = await receiveSnapshot(components, BETWEEN, slowly(), () => {
       cancelled++;
     });
     assert.equal(manifest.chunks, chunks.length);
