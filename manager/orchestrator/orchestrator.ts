@@ -72,22 +72,23 @@ export class Orchestrator implements Startable {
       ...Array.from(tx.all('service'), ({ id }) => id),
       ...Array.from(tx.all('task'), ({ serviceId }) => serviceId),
     ]);
-    for (const id of new Set(ids)) this.#lookAt(id);
+    for (const id of new Set(ids)) this.#mark(id);
+    this.#wakePump();
   }
 
   #onCommit(commit: Commit): void {
     if (commit.restored) this.#lookAtAll();
     for (const change of commit.changes) this.#onChange(change);
-    if (this.#dueNodes.size > 0) this.#wakePump();
+    this.#wakePump();
   }
 
   #onChange(change: StoreChange): void {
     switch (change.kind) {
       case 'service':
-        this.#lookAt(change.object.id);
+        this.#mark(change.object.id);
         break;
       case 'task':
-        if (concernsTask(change)) this.#lookAt(change.object.serviceId);
+        if (concernsTask(change)) this.#mark(change.object.serviceId);
         break;
       case 'node':
         if (concernsNode(change)) this.#dueNodes.add(change.object.id);
@@ -104,10 +105,16 @@ export class Orchestrator implements Startable {
         isGlobal(service) ? [service.id] : [],
       ),
     ]);
-    for (const id of new Set(ids)) this.#lookAt(id);
+    for (const id of new Set(ids)) this.#mark(id);
   }
 
   #lookAt(serviceId: string): void {
+    this.#mark(serviceId);
+    this.#wakePump();
+  }
+
+  /** It is decided on when the pump gets to it. */
+  #mark(serviceId: string): void {
     // Attachments of standalone containers are nobody's replicas.
     if (serviceId === '' || this.#stopped) return;
     const desk = this.#desks.get(serviceId) ?? newDesk();
@@ -116,17 +123,17 @@ export class Orchestrator implements Startable {
     if (desk.busy) return;
     desk.busy = true;
     this.#due.add(serviceId);
-    this.#wakePump();
   }
 
   #wakePump(): void {
-    if (!this.#pumping && !this.#stopped) this.#track(this.#pump());
+    const isDue = this.#due.size > 0 || this.#dueNodes.size > 0;
+    if (isDue && !this.#pumping && !this.#stopped) this.#track(this.#pump());
   }
 
   /** Decides on what is due, at once, but for no longer at a stretch than others can wait. */
   async #pump(): Promise<void> {
     this.#pumping = true;
-    this.#slices.begin();
+    if (this.#slices.isUsedUp) this.#slices.begin();
     while (!this.#stopped && this.#step()) {
       if (this.#slices.isUsedUp) await this.#slices.next();
     }
