@@ -94,7 +94,11 @@ export class Manager implements ManagerApi {
     this.#localControl = leaderControl(this.#controlContext());
     const leader = () => this.#leaderLink.client();
     this.#leaderCalls = new LeaderCalls({ clock, leader });
-    this.#forwardingControl = forwardingControl({ calls: this.#leaderCalls, store: this.#store });
+    this.#forwardingControl = forwardingControl({
+      clock,
+      calls: this.#leaderCalls,
+      store: this.#store,
+    });
     this.control = routedControl({ clock, target: () => this.#controlTarget() });
     this.#server = this.#createServer();
   }
@@ -259,7 +263,8 @@ export class Manager implements ManagerApi {
 
   async #askToLeave(): Promise<void> {
     const { signal } = this.#closing;
-    const options = { timeoutMs: LEAVE_TIMEOUT_MS, signal };
+    const { clock } = this.#components;
+    const options = { timeoutMs: LEAVE_TIMEOUT_MS, signal, clock };
     await callUnary(this.#leaderLink.client(), MembershipService.leave, {}, options);
   }
 

@@ -46,10 +46,10 @@ export async function requestUnlockKey(
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   const ask = async (remote: string) => {
-    const { securityConfig } = components;
+    const { clock, securityConfig } = components;
     const client = new Client(remote, securityConfig.clientCredentials(NodeRole.MANAGER));
     try {
-      const options = { timeoutMs: JOIN_TIMEOUT_MS, signal };
+      const options = { timeoutMs: JOIN_TIMEOUT_MS, signal, clock };
       return (await callUnary(client, CAService.getUnlockKey, {}, options)).response.unlockKey;
     } finally {
       client.close();
@@ -101,14 +101,14 @@ async function joinVia(
 }
 
 async function joinAt(
-  { securityConfig }: RaftJoinComponents,
+  { clock, securityConfig }: RaftJoinComponents,
   target: string,
   addr: string,
   signal: AbortSignal,
 ): Promise<RaftJoinResponse> {
   const client = new Client(target, securityConfig.clientCredentials(NodeRole.MANAGER));
   try {
-    const options = { timeoutMs: JOIN_TIMEOUT_MS, signal };
+    const options = { timeoutMs: JOIN_TIMEOUT_MS, signal, clock };
     const request = { addr, raftId: 0 };
     return (await callUnary(client, MembershipService.join, request, options)).response;
   } finally {

@@ -1,4 +1,5 @@
 import { type Client, Metadata } from '@grpc/grpc-js';
+import { type Clock, systemClock } from '../common/clock.ts';
 import { fromServiceError } from '../common/grpc-errors.ts';
 
 /** A unary method as ts-proto's service definitions describe it. */
@@ -10,6 +11,8 @@ export interface UnaryMethod<Request, Response> {
 
 export interface UnaryOptions {
   readonly timeoutMs: number;
+  /** Of the machine by default. */
+  readonly clock?: Clock;
   readonly metadata?: Metadata;
   readonly signal?: AbortSignal | undefined;
 }
@@ -26,7 +29,7 @@ export function callUnary<Request, Response>(
   request: Request,
   options: UnaryOptions,
 ): Promise<UnaryResult<Response>> {
-  const { signal } = options;
+  const { signal, clock = systemClock } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     let settle = (_trailer: Metadata) => {};
@@ -36,7 +39,7 @@ export function callUnary<Request, Response>(
       method.responseDeserialize,
       request,
       options.metadata ?? new Metadata(),
-      { deadline: new Date(Date.now() + options.timeoutMs) },
+      { deadline: new Date(clock.now() + options.timeoutMs) },
       (error, response) => {
         settle = (trailer) => {
           if (signal?.aborted) reject(signal.reason);

@@ -1,3 +1,5 @@
+import type { Clock } from '../../common/clock.ts';
+import { deadline } from '../../common/deadline.ts';
 import { SwarmError } from '../../common/errors.ts';
 import { ControlService, UpdateServiceRequest_Rollback } from '../../proto/gen/swarm/control.ts';
 import type { Store } from '../store/types.ts';
@@ -7,6 +9,7 @@ import type { LeaderCalls } from './leader-calls.ts';
 const APPLY_TIMEOUT_MS = 5_000;
 
 export interface ForwardingControlComponents {
+  readonly clock: Clock;
   readonly calls: Pick<LeaderCalls, 'call'>;
   readonly store: Pick<Store, 'waitApplied'>;
 }
@@ -19,7 +22,8 @@ type Response<M extends keyof Methods> = ReturnType<Methods[M]['responseDeserial
  * The control operations through the leader. Each resolves when this manager's own store shows what
  * was written, so that a client that reads next from here sees it.
  */
-export function forwardingControl({ calls, store }: ForwardingControlComponents): ControlApi {
+export function forwardingControl(components: ForwardingControlComponents): ControlApi {
+  const { calls } = components;
   const call = async <M extends keyof Methods>(
     name: M,
     request: Request<M>,
@@ -27,7 +31,7 @@ export function forwardingControl({ calls, store }: ForwardingControlComponents)
     const { requestSerialize, responseDeserialize } = ControlService[name];
     const serialize = requestSerialize as (request: Request<M>) => Buffer;
     const { response, appliedIndex } = await calls.call(name, serialize(request));
-    await applied(store, appliedIndex);
+    await applied(components, appliedIndex);
     return responseDeserialize(response) as Response<M>;
   };
   return {
@@ -60,11 +64,18 @@ export function forwardingControl({ calls, store }: ForwardingControlComponents)
 }
 
 // The write is done in any case: a store that lags behind for long is no reason to report failure.
-async function applied(store: Pick<Store, 'waitApplied'>, index: number): Promise<void> {
-  const timeout = AbortSignal.timeout(APPLY_TIMEOUT_MS);
-  await store.waitApplied(index, timeout).catch((error) => {
-    if (!timeout.aborted) throw error;
-  });
+async function applied(
+  { clock, store }: Pick<ForwardingControlComponents, 'clock' | 'store'>,
+  index: number,
+): Promise<void> {
+  const limit = deadline(clock, APPLY_TIMEOUT_MS);
+  try {
+    await store.waitApplied(index, limit.signal);
+  } catch (error) {
+    if (!limit.isOver) throw error;
+  } finally {
+    limit.cancel();
+  }
 }
 
 function required<T>(object: T | undefined): T {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isSwarmError } from '../../common/errors.ts';
 import { Config } from '../../proto/gen/swarm/objects.ts';
 import { SimCluster } from './cluster/sim-cluster.ts';
 import type { SimManager } from './cluster/sim-manager.ts';
@@ -81,4 +82,25 @@ test('changes of the members that a snapshot overtakes are not made again', asyn
     assert.ok(await cluster.world.until(() => cluster.isSettled(), 600_000), 'settled');
     cluster.assertEqual();
   }
+});
+
+// Which bit flips is the seed's; every one of them is in something that is read at a start.
+test('a manager whose disk is damaged says so, and loses nobody anything', async () => {
+  let refusals = 0;
+  for (let seed = 1; seed <= 6; seed++) {
+    const cluster = await newCluster(3, seed);
+    await write(cluster, 30 + 10 * seed);
+    const manager = follower(cluster);
+    manager.crash(true);
+    const key = manager.disk.flip();
+    manager.start('restart');
+    const isDecided = () => manager.failure !== undefined || (manager.life?.ready ?? false);
+    assert.ok(await cluster.world.until(isDecided, 30_000), `${key}: neither runs nor refuses`);
+    if (manager.failure === undefined) continue;
+    refusals++;
+    assert.ok(isSwarmError(manager.failure, 'SWM_DAMAGED'), `${key}: ${manager.failure}`);
+    assert.ok(manager.failure.message.includes(manager.name), manager.failure.message);
+    await write(cluster, 3);
+  }
+  assert.ok(refusals > 0, 'no bit that flipped was missed');
 });

@@ -16,6 +16,6 @@ test('clusters survive whatever happens to them', async () => {
   for (let seed = 1_001; seed <= 1_008; seed++) {
     const { failure, elections, operations } = await runSimulation({ seed });
     if (failure) throw new Error(`npm run sim -- --seed ${seed}`, { cause: failure });
-    assert.ok(elections > 0 && operations > 100, `seed ${seed} does next to nothing`);
+    assert.ok(elections > 0 && operations > 20, `seed ${seed} does next to nothing`);
   }
 });

@@ -33,7 +33,7 @@ async function forwarding(t: TestContext, leader: Partial<ControlApi>) {
   onEnd(t, () => calls.close());
   const waited: number[] = [];
   const waitApplied = async (index: number) => void waited.push(index);
-  const control = forwardingControl({ calls, store: { waitApplied } });
+  const control = forwardingControl({ clock, calls, store: { waitApplied } });
   return { control, calls, clock, messages, waited, server: server.server, client, store };
 }
 

@@ -11,6 +11,8 @@ export interface BatchInit {
   readonly faults: FaultChoice;
   /** After so many minutes no seed is begun any more. */
   readonly minutes: number;
+  /** What each process runs: takes an `Order` after the other, and answers with an `Outcome`. */
+  readonly runner?: URL;
 }
 
 export interface BatchEvents {
@@ -37,6 +39,8 @@ export interface Summary {
   readonly rss: number;
 }
 
+/** Beside this file, compiled or not. */
+const RUNNER = new URL(`./runner${import.meta.url.slice(-3)}`, import.meta.url);
 /** A run takes a fraction of a second; one that takes so long goes round in a circle. */
 const RUN_LIMIT_MS = 300_000;
 const PROGRESS_MS = 30_000;
@@ -75,7 +79,7 @@ class Batch {
   async #work(): Promise<void> {
     let runner: Runner | undefined;
     for (let seed = this.#take(); seed !== undefined; seed = this.#take()) {
-      runner ??= new Runner();
+      runner ??= new Runner(this.#init.runner ?? RUNNER);
       const outcome = await runner.run({ seed, faults: this.#init.faults });
       if (typeof outcome === 'object') this.#count(outcome);
       else {
@@ -123,8 +127,7 @@ const NODE_OPTIONS = ['--max-semi-space-size=32', '--single-threaded-gc', '--sta
 class Runner {
   readonly #child: ChildProcess;
 
-  constructor() {
-    const path = new URL(`./runner${import.meta.url.slice(-3)}`, import.meta.url);
+  constructor(path: URL) {
     this.#child = fork(path, { execArgv: [...process.execArgv, ...NODE_OPTIONS] });
   }
 
