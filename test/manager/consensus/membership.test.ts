@@ -99,7 +99,7 @@ describe('membership', () => {
     const [wiped] = await cluster.followers();
     const { raftId } = wiped!.api;
     await wiped!.kill();
-    await rm(wiped!.dir, { recursive: true });
+    for (const path of [wiped!.dir, `${wiped!.dir}.mark`]) await rm(path, { recursive: true });
     await cluster.join(wiped!, FAST);
     assert.notEqual(wiped!.api.raftId, raftId);
     await cluster.allVote(3);
