@@ -112,6 +112,11 @@ export class Manager implements ManagerApi {
     return this.#consensus?.isLeader ?? false;
   }
 
+  /** False for one that has no log, since the others let it in no more. */
+  get takesPart(): boolean {
+    return this.#consensus !== undefined;
+  }
+
   /** Why this manager takes part in Raft no more, although nobody stopped or removed it. */
   get failure(): SwarmError | undefined {
     return this.#failure;

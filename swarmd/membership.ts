@@ -179,6 +179,12 @@ export class Membership {
   async #startManager(mode: ManagerMode, keys?: KeyFile): Promise<void> {
     const { clock, random, logger, netdriver, yieldTurn, onProposed } = this.#components;
     const { securityConfig } = this;
+    // It may be over before it has started; then that is seen to afterwards.
+    let endedEarly: (() => void) | undefined;
+    const ended = (follow: () => void) => {
+      if (this.#manager === manager) follow();
+      else endedEarly = follow;
+    };
     const manager = new Manager(
       { clock, random, logger, yieldTurn, onProposed, securityConfig, gossip: netdriver, keys },
       {
@@ -186,8 +192,8 @@ export class Membership {
         listenAddr: this.#record.listenAddr,
         advertiseAddr: this.#record.advertiseAddr,
         mode,
-        onRemoved: () => this.#enqueue(() => this.#replaceManager(manager)),
-        onFailed: () => this.#onFailed(manager),
+        onRemoved: () => ended(() => this.#enqueue(() => this.#replaceManager(manager))),
+        onFailed: () => ended(() => this.#onFailed(manager)),
       },
     );
     await manager.start().catch(async (error: unknown) => {
@@ -196,6 +202,7 @@ export class Membership {
     });
     this.#manager = manager;
     this.#init.onChange();
+    endedEarly?.();
   }
 
   async #createAgent(seed: Uint8Array): Promise<AgentApi> {

@@ -103,7 +103,8 @@ export class SwarmNode implements SwarmNodeApi {
   }
 
   get manager(): ManagerApi | undefined {
-    return this.#membership?.manager;
+    const manager = this.#membership?.manager;
+    return manager?.takesPart ? manager : undefined;
   }
 
   systemInfo(): SystemInfo {

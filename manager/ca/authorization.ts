@@ -1,6 +1,7 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { SwarmError } from '../../common/errors.ts';
 import { toServiceError } from '../../common/grpc-errors.ts';
+import { removedFromSwarm } from '../../common/removed-node.ts';
 import { NodeRole } from '../../proto/gen/swarm/types.ts';
 import type { CertificateIdentity } from '../types.ts';
 import { claimsForwarding, findCaller, peerAddr, peerOf, setCaller } from './caller.ts';
@@ -68,7 +69,9 @@ export function authorizationInterceptor(components: AuthorizationComponents): S
               return refuse(error);
             }
             const nodeIds = nodesBehind(metadata, peer).map(({ nodeId }) => nodeId);
-            isOver = components.openCalls.add(nodeIds, (nodeId) => refuse(removed(nodeId)));
+            isOver = components.openCalls.add(nodeIds, (nodeId) =>
+              refuse(removedFromSwarm(nodeId)),
+            );
             proceed(metadata);
           },
           onCancel: () => isOver(),
@@ -111,7 +114,7 @@ export function authorize(
   if (access === undefined) throw denied(`${path} is not a method that may be called`);
   const caller = findCaller({ metadata });
   for (const node of nodesBehind(metadata, peer)) {
-    if (components.isRemoved(node.nodeId)) throw removed(node.nodeId);
+    if (components.isRemoved(node.nodeId)) throw removedFromSwarm(node.nodeId);
     const { clusterId } = components.identity();
     if (node.clusterId !== clusterId) {
       throw denied(`node ${node.nodeId} is of cluster ${node.clusterId}, not of ${clusterId}`);
@@ -132,10 +135,6 @@ function nodesBehind(
   peer: CertificateIdentity | undefined,
 ): readonly CertificateIdentity[] {
   return [peer, findCaller({ metadata })].filter((node) => node !== undefined);
-}
-
-function removed(nodeId: string): SwarmError {
-  return denied(`node ${nodeId} was removed from swarm`);
 }
 
 function denied(reason: string): SwarmError {

@@ -4,6 +4,7 @@ import { unaryHandler } from '../../common/grpc-stream.ts';
 import { newId } from '../../common/ids.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
+import { removedFromSwarm } from '../../common/removed-node.ts';
 import type {
   CAServer,
   IssueNodeCertificateRequest,
@@ -206,10 +207,7 @@ function requireRoot(cluster: Cluster, root: string): void {
 function memberIn(tx: ReadTx, nodeId: string): Node {
   const node = tx.get('node', nodeId);
   if (node) return node;
-  throw new SwarmError(
-    'SWM_PERMISSION_DENIED',
-    `Permission denied: node ${nodeId} was removed from swarm`,
-  );
+  throw removedFromSwarm(nodeId);
 }
 
 function roleOfToken(cluster: Cluster, token: string): NodeRole {

@@ -1,5 +1,6 @@
 import { type ClientDuplexStream, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../common/clock.ts';
+import { saysRemovedFromSwarm } from '../../common/removed-node.ts';
 import type {
   RaftClient,
   RaftMessage,
@@ -92,6 +93,10 @@ export class PeerConnection {
 
 function endReason(error: ServiceError): ConnectionEnd {
   if (error.code === status.NOT_FOUND && error.details === MEMBER_REMOVED) return 'removed';
+  // Its node is no member of the swarm: then its calls do not get as far as Raft.
+  if (error.code === status.PERMISSION_DENIED && saysRemovedFromSwarm(error.details)) {
+    return 'removed';
+  }
   if (error.code === status.UNAVAILABLE && error.details?.includes('ECONNREFUSED'))
     return 'refused';
   return 'lost';

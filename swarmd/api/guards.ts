@@ -20,6 +20,7 @@ export function requireManager(node: SwarmNodeApi): ManagerApi {
     throw new SwarmError(
       'SWM_NOT_MANAGER',
       `${NOT_MANAGER}Manager is being prepared or has trouble connecting to the cluster.`,
+      error ? { hint: error } : {},
     );
   }
   throw new SwarmError(

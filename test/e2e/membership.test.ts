@@ -99,12 +99,18 @@ test('a dead manager is removed, and a new one takes its place', { skip }, async
   await reach('manager-1', 'manager-3', 'manager-4');
 });
 
-test('one that was removed stays out when it comes back', { skip }, async () => {
+test('one that was removed stays out when it comes back, and is told', { skip }, async () => {
   await lab.verb('restart', 'manager-2');
   await converges(async () => {
-    const { stderr } = await lab.trySwarmctl('manager-2', 'node', 'ls');
-    assert.match(stderr, /not a swarm manager/);
+    const info = await lab.swarmctl('manager-2', 'info');
+    assert.match(info, /Is Manager: false/);
+    assert.match(info, /Error: .*was removed from swarm/);
   });
+  const notManager = /This node is not a swarm manager\.[^]*was removed from swarm/;
+  await refused(notManager, 'manager-2', 'node', 'ls');
+  await lab.swarmctl('manager-2', 'leave', '--force');
+  const state = ['info', '--format', '{{.Swarm.LocalNodeState}}'];
+  assert.equal(await lab.swarmctl('manager-2', ...state), 'inactive');
   await reach('manager-1', 'manager-3', 'manager-4');
 });
 

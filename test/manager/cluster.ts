@@ -82,11 +82,12 @@ export function newManager(
   node: Omit<TestNode, 'manager'>,
   mode: ManagerMode,
   keys?: KeyFile,
+  onRemoved?: () => void,
 ): Manager {
   const { stateDir, addr, securityConfig } = node;
   return new Manager(
     { ...components, securityConfig, keys },
-    { stateDir, listenAddr: addr, advertiseAddr: addr, mode },
+    { stateDir, listenAddr: addr, advertiseAddr: addr, mode, ...(onRemoved ? { onRemoved } : {}) },
   );
 }
 

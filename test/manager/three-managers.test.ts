@@ -23,6 +23,7 @@ import {
   enrolNode,
   joinNode,
   joinTokens,
+  newManager,
   startNode,
   type TestNode,
 } from './cluster.ts';
@@ -260,6 +261,25 @@ describe('several managers', { concurrency: 3 }, () => {
     await eventually(() => assert.equal(nodeIn(leader, idOf(first)).role, NodeRole.MANAGER));
     const again = await startNode(t, first, { type: 'restart' });
     await again.manager.control.createService(serviceSpec('web'));
+  });
+
+  test('a manager that was away when its node was removed hears of it', async (t) => {
+    const { leader, followers } = await threeManagers(t);
+    const [away] = followers;
+    const id = idOf(away);
+    await away.manager.stop();
+    await setDesiredRole(leader, id, NodeRole.WORKER);
+    await eventually(() => assert.equal(leader.manager.members().length, 2));
+    await eventually(() => leader.manager.control.removeNode(id, true));
+    let told = false;
+    const onRemoved = () => {
+      told = true;
+    };
+    const manager = newManager(away, { type: 'restart' }, undefined, onRemoved);
+    onEnd(t, () => manager.stop());
+    // It may hear of it before it serves.
+    await manager.start().catch(() => undefined);
+    await eventually(() => assert(told));
   });
 
   test('a manager leaves, and its node can be removed then', async (t) => {
