@@ -14,8 +14,9 @@ export function damagedFile(path: string, what: string, init: DamageInit): Swarm
   return new SwarmError('SWM_DAMAGED', `${path} is damaged: ${what}`, init);
 }
 
+/** As the C library has it, which LevelDB quotes, and as Node does, in lower case. */
 const TROUBLE =
-  /No space left on device|Disk quota exceeded|Read-only file system|Too many open files|Permission denied/;
+  /no space left on device|disk quota exceeded|read-only file system|too many open files|file table overflow|permission denied/i;
 
 /** True when a disk refused something that it may take later: nothing is damaged by that. */
 export function isDiskTrouble(message: string): boolean {
