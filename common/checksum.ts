@@ -63,3 +63,8 @@ export function decodeRecord(key: string, record: Buffer): Buffer | undefined {
   const data = record.subarray(RECORD_HEADER);
   return record.readUInt32BE() === crc32(data, crc32(key)) ? data : undefined;
 }
+
+/** The checksum that `record` has, right or wrong. */
+export function checksumOfRecord(record: Buffer): number {
+  return record.length < RECORD_HEADER ? 0 : record.readUInt32BE();
+}

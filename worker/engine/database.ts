@@ -1,5 +1,5 @@
 import { Level } from 'level';
-import { decodeRecord, encodeRecord } from '../../common/checksum.ts';
+import { checksumOfRecord, decodeRecord, encodeRecord } from '../../common/checksum.ts';
 import { damagedFile, isDiskTrouble } from '../../common/damage.ts';
 import { errorMessage, SwarmError } from '../../common/errors.ts';
 import { checkLevelFiles } from '../../common/level-files.ts';
@@ -22,11 +22,18 @@ interface Durability {
  * The engine's memory across restarts: containers and volumes as JSON, each with a checksum.
  * `<path>.mark` is its `WriteMark`: a container without a record would be taken for one that was only
  * half made, and be removed, so that nothing is done with a database that lost some.
+ *
+ * Beside the count, each write stores the sum (exclusive or) of the checksums of all records. LevelDB
+ * passes over what is damaged in its log and goes on behind it; the sum tells that something is
+ * missing, or older than it was.
  */
 export class EngineDatabase {
   readonly #path: string;
-  readonly #level: Level<string, Buffer>;
+  /** Made when it is opened: it would begin by itself, and the files are to be looked at before. */
+  #level!: Level<string, Buffer>;
   readonly #mark: WriteMark;
+  /** The checksum of each record that is stored, by key. */
+  readonly #sums = new Map<string, number>();
   /** Writes count, so they are made one after the other. */
   readonly #writing = new Mutex();
   /** A write failed, e.g. for want of room: what LevelDB would append next could not be read again. */
@@ -34,7 +41,6 @@ export class EngineDatabase {
 
   constructor(init: { path: string }) {
     this.#path = init.path;
-    this.#level = new Level(init.path, { valueEncoding: 'buffer' });
     this.#mark = new WriteMark(`${init.path}.mark`);
   }
 
@@ -42,16 +48,19 @@ export class EngineDatabase {
   async open(): Promise<void> {
     try {
       await checkLevelFiles(this.#path);
+      this.#level = new Level(this.#path, { valueEncoding: 'buffer' });
       await this.#level.open();
-      await this.#mark.open(await this.#level.get(COUNT_KEY));
+      const [count, sum] = split(await this.#level.get(COUNT_KEY));
+      await this.#mark.open(count);
+      await this.#checkSum(sum);
     } catch (error) {
-      await this.#level.close().catch(() => undefined);
+      await this.#level?.close().catch(() => undefined);
       throw this.#openError(error);
     }
   }
 
   async close(): Promise<void> {
-    await this.#level.close();
+    await this.#level?.close();
     await this.#mark.close();
   }
 
@@ -95,6 +104,20 @@ export class EngineDatabase {
     });
   }
 
+  async #checkSum(stored: number): Promise<void> {
+    this.#sums.clear();
+    for await (const [key, record] of this.#level.iterator({ gt: COUNT_KEY })) {
+      this.#sums.set(key, checksumOfRecord(record));
+    }
+    if (this.#sum() !== stored) throw new Error('records are missing, or older than they were');
+  }
+
+  #sum(): number {
+    let sum = 0;
+    for (const each of this.#sums.values()) sum ^= each;
+    return sum >>> 0;
+  }
+
   #put(key: string, value: object, durability: Durability): Promise<void> {
     const data = encodeRecord(key, Buffer.from(JSON.stringify(value)));
     return this.#write({ type: 'put', key, value: data }, durability);
@@ -110,11 +133,18 @@ export class EngineDatabase {
   ): Promise<void> {
     return this.#writing.run(async () => {
       if (this.#spoiled) await this.#reopen();
-      const count = { type: 'put', key: COUNT_KEY, value: this.#mark.next() } as const;
-      await this.#level.batch([op, count], durability).catch((error) => {
-        this.#spoiled = true;
-        throw error;
-      });
+      const before = this.#sums.get(op.key);
+      if (op.type === 'put') this.#sums.set(op.key, checksumOfRecord(op.value));
+      else this.#sums.delete(op.key);
+      const value = join(this.#mark.next(), this.#sum());
+      await this.#level
+        .batch([op, { type: 'put', key: COUNT_KEY, value }], durability)
+        .catch((error) => {
+          this.#spoiled = true;
+          if (before === undefined) this.#sums.delete(op.key);
+          else this.#sums.set(op.key, before);
+          throw error;
+        });
       this.#mark.wrote(durability);
     });
   }
@@ -151,4 +181,19 @@ export class EngineDatabase {
       cause,
     });
   }
+}
+
+const SUM_SIZE = 4;
+
+/** What is stored under the key of the count: the sum, then what the mark has. */
+function join(count: Buffer, sum: number): Buffer {
+  const value = Buffer.alloc(SUM_SIZE + count.length);
+  value.writeUInt32BE(sum);
+  count.copy(value, SUM_SIZE);
+  return value;
+}
+
+function split(value: Buffer | undefined): [count: Buffer | undefined, sum: number] {
+  if (!value || value.length < SUM_SIZE) return [value, 0];
+  return [value.subarray(SUM_SIZE), value.readUInt32BE()];
 }

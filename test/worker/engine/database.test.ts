@@ -3,6 +3,7 @@ import { cp, readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Level } from 'level';
+import { encodeRecord } from '../../../common/checksum.ts';
 import { EngineDatabase } from '../../../worker/engine/database.ts';
 import type { ContainerRecord } from '../../../worker/engine/record.ts';
 import { tempDir } from '../../support/cleanup.ts';
@@ -77,6 +78,32 @@ test('a database with a file that cannot be read is refused', async (t) => {
   const table = (await readdir(path)).find((name) => name.endsWith('.ldb')) as string;
   await truncate(join(path, table), 0);
   await assert.rejects(names(path), { code: 'SWM_DAMAGED', message: new RegExp(table) });
+});
+
+test('a database without CURRENT has all that it had', async (t) => {
+  const path = await filled(t);
+  await rm(join(path, 'CURRENT'));
+  assert.deepEqual(await names(path), ['a', 'renamed']);
+});
+
+test('a record that is missing in the midst of others is noticed', async (t) => {
+  const path = await filled(t);
+  const level = new Level<string, Buffer>(path, { valueEncoding: 'buffer' });
+  await level.del('container/a');
+  await level.close();
+  await assert.rejects(names(path), {
+    code: 'SWM_DAMAGED',
+    message: /records are missing, or older than they were/,
+  });
+});
+
+test('a record that is older than the last write of it is noticed', async (t) => {
+  const path = await filled(t);
+  const level = new Level<string, Buffer>(path, { valueEncoding: 'buffer' });
+  const older = encodeRecord('container/c', Buffer.from('{"id":"c","name":"c"}'));
+  await level.put('container/c', older);
+  await level.close();
+  await assert.rejects(names(path), /records are missing, or older than they were/);
 });
 
 test('a second daemon is told that the database is open', async (t) => {
