@@ -41,15 +41,17 @@ const OWN_KEYS = { gte: '$', lt: '~' };
 /** LevelDB in the directory `dir`, which is made if need be; `<dir>.mark` is its `WriteMark`. */
 export function levelLogDb(dir: string): LogDb {
   const mark = new WriteMark(`${dir}.mark`);
-  const db = new Level<string, Buffer>(dir, {
-    valueEncoding: 'buffer',
-    compression: false,
-    writeBufferSize: WRITE_BUFFER_BYTES,
-  });
+  // Made when it is opened: it would begin by itself, and the files are to be looked at before.
+  let db!: Level<string, Buffer>;
   return {
     async open() {
       await mkdir(dir, { recursive: true, mode: 0o700 });
       await checkLevelFiles(dir);
+      db = new Level(dir, {
+        valueEncoding: 'buffer',
+        compression: false,
+        writeBufferSize: WRITE_BUFFER_BYTES,
+      });
       await db.open();
       try {
         await mark.open(await db.get(COUNT_KEY));
@@ -59,7 +61,7 @@ export function levelLogDb(dir: string): LogDb {
       }
     },
     async close() {
-      await db.close();
+      await db?.close();
       await mark.close();
     },
     get: (key) => db.get(key),
