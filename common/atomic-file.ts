@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /**
@@ -28,6 +28,19 @@ export async function writeFileAtomic(
     throw error;
   }
   await syncDirectory(directory);
+}
+
+const TEMPORARY = /^\..+\.[0-9a-f]{12}$/;
+
+/**
+ * Removes what a crash left of writes to files in `directory`: there may be secrets in it. Nobody may
+ * be writing there.
+ */
+export async function removeTemporaries(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names.filter((each) => TEMPORARY.test(each))) {
+    await rm(join(directory, name), { force: true });
+  }
 }
 
 /** Without it the rename itself may be lost. */

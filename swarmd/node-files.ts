@@ -1,6 +1,6 @@
 import { access, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../common/atomic-file.ts';
+import { removeTemporaries, writeFileAtomic } from '../common/atomic-file.ts';
 import { decodeChecked, encodeChecked } from '../common/checksum.ts';
 import { damagedFile } from '../common/damage.ts';
 import { errorMessage, type SwarmError } from '../common/errors.ts';
@@ -71,8 +71,11 @@ export async function removeMembership(stateDir: string): Promise<void> {
   await rm(bin, { recursive: true, force: true });
 }
 
-/** What a crash left of memberships that were being removed. */
-export async function clearRemoved(stateDir: string): Promise<void> {
+/** Removes what a crash left: of memberships that were being removed, of files that were being written. */
+export async function clearLeftovers(stateDir: string): Promise<void> {
+  const swarm = swarmDir(stateDir);
+  const written = ['', 'certificates', 'raft'].map((name) => join(swarm, name));
+  for (const dir of [stateDir, join(stateDir, 'network'), ...written]) await removeTemporaries(dir);
   const names = await readdir(stateDir).catch(() => []);
   const removed = names.filter((name) => name.startsWith(REMOVED));
   for (const name of removed) await rm(join(stateDir, name), { recursive: true, force: true });

@@ -27,7 +27,7 @@ import { Changes } from './changes.ts';
 import type { Membership } from './membership.ts';
 import { MembershipFactory } from './membership-factory.ts';
 import {
-  clearRemoved,
+  clearLeftovers,
   type NodeRecord,
   readNodeRecord,
   removeMembership,
@@ -138,7 +138,7 @@ export class SwarmNode implements SwarmNodeApi {
   async start(): Promise<void> {
     const { stateDir } = this.#init;
     const { logger } = this.#components;
-    await clearRemoved(stateDir);
+    await clearLeftovers(stateDir);
     try {
       const stored = await readNodeRecord(stateDir);
       if (!stored) return;

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
-  clearRemoved,
+  clearLeftovers,
   gossipKey,
   readNodeRecord,
   removeMembership,
@@ -66,7 +66,8 @@ test('a membership goes all at once, and what a crash leaves of it later', async
 
   await mkdir(join(stateDir, '.removed-x', 'swarm'), { recursive: true });
   await mkdir(swarmDir(stateDir));
-  await clearRemoved(stateDir);
+  await writeFile(join(stateDir, '.daemon-id.0123456789ab'), 'cut');
+  await clearLeftovers(stateDir);
   assert.deepEqual(await readdir(stateDir), ['swarm']);
   await rm(swarmDir(stateDir), { recursive: true });
 });
