@@ -4,6 +4,7 @@ import type { Random } from '../common/random.ts';
 import type { Pacing } from '../common/slices.ts';
 import type { ClusterSpec, NodeSpec_Availability } from '../proto/gen/swarm/specs.ts';
 import type { KeyFile, SecurityConfig } from './ca/index.ts';
+import type { OpenLogDb } from './consensus/index.ts';
 import type { GossipOpinion } from './dispatcher/dispatcher.ts';
 
 export interface ManagerComponents extends Pacing {
@@ -15,6 +16,8 @@ export interface ManagerComponents extends Pacing {
   readonly gossip?: GossipOpinion;
   /** Told how long each proposal took until it was applied here, milliseconds. */
   readonly onProposed?: ((ms: number) => void) | undefined;
+  /** Where the log is kept; LevelDB by default. */
+  readonly openLogDb?: OpenLogDb;
   /** From `readManagerKeys`. A manager that is not locked, or is new, finds them itself. */
   readonly keys?: KeyFile | undefined;
 }

@@ -11,6 +11,7 @@ import {
   createRaftMembershipService,
   createRaftService,
   type KeyRing,
+  type OpenLogDb,
   type StateMachine,
 } from '../../../manager/consensus/index.ts';
 import { RaftMembershipServiceService, RaftService } from '../../../proto/gen/swarm/raft.ts';
@@ -71,10 +72,11 @@ export class TestManager {
   #server: Server | undefined;
   #port = 0;
 
-  constructor(nodeId: string, dir: string, host = LOOPBACK) {
+  constructor(nodeId: string, dir: string, host = LOOPBACK, port = 0) {
     this.nodeId = nodeId;
     this.dir = dir;
     this.#host = host;
+    this.#port = port;
   }
 
   get addr(): string {
@@ -108,7 +110,11 @@ export class TestManager {
     });
   }
 
-  async start(init: Partial<ConsensusInit>, keys: KeyRing = KEYS): Promise<Consensus> {
+  async start(
+    init: Partial<ConsensusInit>,
+    keys: KeyRing = KEYS,
+    openLogDb?: OpenLogDb,
+  ): Promise<Consensus> {
     if (!this.#server) await this.listen();
     this.machine = Object.assign(new ToyStateMachine(), { padding: this.machine.padding });
     const consensus = await Consensus.open(
@@ -118,6 +124,7 @@ export class TestManager {
         logger: silentLogger,
         stateMachine: this.machine,
         keys,
+        openLogDb,
         dial: () => ({
           credentials: ChannelCredentials.createInsecure(),
           options: { 'grpc.primary_user_agent': this.nodeId },

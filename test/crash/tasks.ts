@@ -1,0 +1,44 @@
+import type { SnapshotPolicy } from '../../manager/consensus/index.ts';
+import type { BootInit } from '../../manager/consensus/log-boot.ts';
+import type { KillPoint } from './kill-points.ts';
+
+/** What one life of a child is to do; handed over as a JSON file. */
+export interface ChildTask {
+  readonly stateDir: string;
+  readonly journal: string;
+  readonly addr: string;
+  /** There is nothing in `stateDir` yet. */
+  readonly isNew: boolean;
+  /** How many operations it tries, and the number of the first. */
+  readonly operations: number;
+  readonly firstName: number;
+  /** Where it ends. */
+  readonly point?: KillPoint | undefined;
+  /** Or so long after it is up; 0 for never. */
+  readonly lifeMs: number;
+}
+
+/** The same for a member of a group. */
+export interface MemberTask {
+  readonly nodeId: string;
+  readonly dir: string;
+  readonly journal: string;
+  readonly host: string;
+  readonly port: number;
+  readonly firstName: number;
+  /** Its work is done when this was applied. */
+  readonly untilText: string;
+  readonly point?: KillPoint | undefined;
+  readonly lifeMs: number;
+  readonly init: {
+    readonly tickMs: number;
+    readonly snapshotPolicy: SnapshotPolicy;
+    /** Makes snapshots larger. */
+    readonly padding: number;
+    readonly join?: BootInit['join'];
+    /** Of the key ring, the current one first: see `keyRing`. */
+    readonly keys: readonly number[];
+    /** Has it seal all that it has with the current one. */
+    readonly rotates: boolean;
+  };
+}
