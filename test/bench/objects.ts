@@ -80,6 +80,10 @@ async function restart(what: string): Promise<void> {
 
 async function snapshot(): Promise<void> {
   const what = 'snapshot';
+  // The one that was due after the restart is not the one to be measured.
+  const first = LoopFigures.since(api(FIRST), pid(FIRST));
+  const isTaken = async () => (await first.sample('swarm_raft_snapshot_index')) > 0;
+  await timeUntil('the first snapshot is taken', isTaken, { pollMs: 100 });
   const loop = await LoopFigures.begin(api(FIRST), pid(FIRST));
   const before = await loop.sample('swarm_raft_snapshot_index');
   for (let i = 0; (await loop.sample('swarm_raft_snapshot_index')) === before; i++) {
