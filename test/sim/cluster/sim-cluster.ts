@@ -1,4 +1,5 @@
 import type { Message } from 'raft-ts';
+import { randomInt } from '../../../common/random.ts';
 import type { ConsensusInit } from '../../../manager/consensus/index.ts';
 import { fromWire } from '../../../manager/consensus/wire.ts';
 import type { WriteTx } from '../../../manager/store/types.ts';
@@ -26,6 +27,8 @@ export interface SimClusterInit {
 const SNAPSHOT_POLICY = { interval: 60, keep: 15 };
 const ELECTION_MS = 1_000;
 const CLOCK_OFFSET_MS = 2_000;
+/** Some are so busy that long work is cut into slices. */
+const CPU_MS = [0, 0, 0.05, 0.5];
 
 /** A number of managers, with everything that watches them. */
 export class SimCluster {
@@ -167,6 +170,7 @@ export class SimCluster {
       {
         name: `m${this.managers.length + 1}`,
         clockRate: 1 + (2 * random.float() - 1) * this.#drift,
+        cpuMs: CPU_MS[randomInt(random, 0, CPU_MS.length - 1)]!,
         clockOffset: (2 * random.float() - 1) * CLOCK_OFFSET_MS,
         raft: { snapshotPolicy: SNAPSHOT_POLICY, ...this.#ticks },
       },

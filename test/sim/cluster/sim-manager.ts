@@ -2,7 +2,9 @@ import { ChannelCredentials, type ClientOptions, type Metadata } from '@grpc/grp
 import { sleep } from '../../../common/clock.ts';
 import { errorMessage, isSwarmError } from '../../../common/errors.ts';
 import { silentLogger } from '../../../common/logger.ts';
+import type { Random } from '../../../common/random.ts';
 import type { Startable } from '../../../common/startable.ts';
+import type { YieldTurn } from '../../../common/turns.ts';
 import { callerOf, claimsForwarding, setCaller } from '../../../manager/ca/caller.ts';
 import {
   Consensus,
@@ -30,6 +32,9 @@ export const CLUSTER_ID = 'cluster';
 export const KEYS: KeyRing = { current: Buffer.alloc(32, 7), all: [Buffer.alloc(32, 7)] };
 
 const JOIN_PAUSE_MS = 500;
+/** Until long work goes on. */
+const SHORT_TURN_MS = [0.01, 1] as const;
+const LONG_TURN_MS = [5, 200] as const;
 
 /** What somebody outside wants to see of a manager. */
 export interface ManagerObserver {
@@ -55,6 +60,8 @@ export interface SimManagerInit {
   readonly name: string;
   readonly clockRate: number;
   readonly clockOffset: number;
+  /** See `SimProcessInit`. */
+  readonly cpuMs: number;
   readonly raft: Pick<ConsensusInit, 'snapshotPolicy' | 'tickMs' | 'electionTicks'>;
 }
 
@@ -66,6 +73,8 @@ export interface ManagerLife {
   readonly host: SimManager;
   readonly process: SimProcess;
   readonly store: MemoryStore;
+  /** For long works: others have their turn meanwhile, and sometimes many of them. */
+  readonly yieldTurn: YieldTurn;
   readonly options: ClientOptions;
   readonly leadership: LeadershipFollower<Startable>;
   consensus: Consensus | undefined;
@@ -159,16 +168,18 @@ export class SimManager {
 
   #newLife(): ManagerLife {
     const { world, grpc, createRole } = this.#components;
-    const { name, clockRate, clockOffset } = this.#init;
-    const process = new SimProcess(world, { name, clockRate, clockOffset });
+    const { name } = this.#init;
+    const process = new SimProcess(world, this.#init);
     const end = { host: name, process, identify: (metadata: Metadata) => this.#identify(metadata) };
     const { clock } = process;
     const life: ManagerLife = {
       host: this,
       process,
       options: grpc.clientOptions(end),
+      yieldTurn: () => sleep(clock, turnMs(process.random)),
       store: new MemoryStore({
         clock,
+        yieldTurn: () => life.yieldTurn(),
         proposer: {
           propose: (data) => {
             if (!life.consensus) throw new Error('this manager is being prepared');
@@ -208,6 +219,7 @@ export class SimManager {
       random: process.random,
       logger: silentLogger,
       keys: KEYS,
+      yieldTurn: life.yieldTurn,
       stateMachine: this.#watched(life),
       dial: () => ({ credentials: ChannelCredentials.createInsecure(), options }),
       openLogDb: () => this.disk.openFor(process),
@@ -303,6 +315,11 @@ export class SimManager {
   #log(kind: string, details: string): void {
     this.#components.world.log(this.name, kind, details);
   }
+}
+
+function turnMs(random: Random): number {
+  const [low, high] = random.float() < 0.95 ? SHORT_TURN_MS : LONG_TURN_MS;
+  return low + random.float() * (high - low);
 }
 
 /** As in the product: who is demoted must not enter again. */

@@ -41,10 +41,10 @@ export class SimRole implements Startable {
   constructor(life: ManagerLife, setUp: (tx: WriteTx) => void) {
     this.#life = life;
     this.#setUp = setUp;
-    const { store, consensus, process } = life;
+    const { store, consensus, process, yieldTurn } = life;
     if (!consensus) throw new Error('a manager that is not open leads');
     const { clock, random } = process;
-    const world = { store, clock, random, logger: silentLogger, consensus };
+    const world = { store, clock, random, logger: silentLogger, consensus, yieldTurn };
     this.dispatcher = new Dispatcher(
       { ...world, membership: consensus },
       { nodeId: life.host.name },

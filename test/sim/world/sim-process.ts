@@ -8,6 +8,8 @@ export interface SimProcessInit {
   readonly clockRate?: number;
   /** Of its wall clock, milliseconds. */
   readonly clockOffset?: number;
+  /** Milliseconds that go by between two looks at the clock: long work then uses up its slices. */
+  readonly cpuMs?: number;
 }
 
 const EPOCH_MS = Date.UTC(2026, 0, 1);
@@ -29,7 +31,7 @@ export class SimProcess {
     this.#world = world;
     this.name = init.name;
     this.random = world.random();
-    this.clock = this.#newClock(init.clockRate ?? 1, init.clockOffset ?? 0);
+    this.clock = this.#newClock(init);
   }
 
   get ended(): boolean {
@@ -91,12 +93,16 @@ export class SimProcess {
     return () => this.#onEnd.delete(listener);
   }
 
-  #newClock(rate: number, offset: number): Clock {
+  #newClock({ clockRate: rate = 1, clockOffset = 0, cpuMs = 0 }: SimProcessInit): Clock {
     const start = this.#world.time;
-    const monotonic = () => (this.#world.time - start) * rate;
+    const elapsed = () => (this.#world.time - start) * rate;
+    let last = 0;
     return {
-      monotonic,
-      now: () => Math.floor(EPOCH_MS + offset + start + monotonic()),
+      monotonic: () => {
+        last = Math.max(elapsed(), last + cpuMs);
+        return last;
+      },
+      now: () => Math.floor(EPOCH_MS + clockOffset + start + elapsed()),
       setTimer: (ms, fn) => {
         let cancelled = false;
         const timer = this.schedule(Math.max(0, ms) / rate, () => {
