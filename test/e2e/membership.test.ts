@@ -106,7 +106,7 @@ test('one that was removed stays out when it comes back, and is told', { skip },
     assert.match(info, /Is Manager: false/);
     assert.match(info, /Error: .*was removed from swarm/);
   });
-  const notManager = /This node is not a swarm manager\.[^]*was removed from swarm/;
+  const notManager = /This node is not a swarm manager\.[\s\S]*was removed from swarm/;
   await refused(notManager, 'manager-2', 'node', 'ls');
   await lab.swarmctl('manager-2', 'leave', '--force');
   const state = ['info', '--format', '{{.Swarm.LocalNodeState}}'];
