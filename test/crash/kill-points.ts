@@ -23,12 +23,15 @@ export class KillPoints {
   /** How often each kind of operation was begun. */
   readonly counts = new Map<string, number>();
   readonly #wanted: KillPoint | undefined;
+  /** Called with the kind of each operation before it begins. */
+  onBegin: (kind: string) => void = () => {};
 
   constructor(wanted: KillPoint | undefined) {
     this.#wanted = wanted;
   }
 
   async around<T>(kind: string, operation: () => Promise<T>): Promise<T> {
+    this.onBegin(kind);
     const nth = (this.counts.get(kind) ?? 0) + 1;
     this.counts.set(kind, nth);
     const isIt = this.#wanted?.kind === kind && this.#wanted.nth === nth;

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LogDb, levelLogDb } from '../../manager/consensus/log-db.ts';
 import type { KillPoints } from './kill-points.ts';
@@ -17,6 +17,10 @@ export function watchedLogDb(
 ): LogDb {
   const db = levelLogDb(dir);
   let last: Promise<unknown> = Promise.resolve();
+  // The mark is written when a batch was synced, and the process may end before anybody else is told.
+  points.onBegin = (kind) => {
+    if (kind === 'write log.mark' && existsSync(dir)) onSynced(sizeOfLog(dir));
+  };
   const next = <T>(kind: string, operation: () => Promise<T>): Promise<T> => {
     const result = last.then(() => points.around(kind, operation));
     last = result.catch(() => undefined);
