@@ -1,5 +1,6 @@
 import { errorMessage } from '../common/errors.ts';
 import type { Startable } from '../common/startable.ts';
+import { nextTurn } from '../common/turns.ts';
 import { Allocator } from './allocator/allocator.ts';
 import { CertificateAuthority, type ExternalCaComponents, RootRotator } from './ca/index.ts';
 import { type ClusterSetup, setUpCluster } from './cluster-setup.ts';
@@ -67,11 +68,13 @@ export class LeaderRole implements Startable {
 
   /** Rejects, with nothing left running, when leadership ends before all of it runs. */
   async start(): Promise<void> {
-    const { store } = this.#components;
+    const { store, yieldTurn = nextTurn } = this.#components;
     const setup = { ...this.#components, ...this.#init };
     await store.update((tx) => setUpCluster(tx, setup));
     try {
       for (const [name, part] of this.#parts) {
+        // Most of them begin with a look at everything, for which a turn each is enough.
+        await yieldTurn(`leader: ${name}`);
         this.#started.push([name, part]);
         await part.start();
       }
