@@ -102,6 +102,8 @@ describe('regressions of servers', () => {
     await manager.kill();
     manager = new TestManager('node-0', dir);
     await manager.start(OFTEN);
+    // That the last write is committed it may have to find out again.
+    await until(() => manager.api.isLeader, 'it leads once more');
     assert.deepEqual([manager.machine.restores, manager.machine.texts], [1, [...texts, 'more']]);
     await manager.kill();
   });
