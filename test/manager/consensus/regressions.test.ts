@@ -12,10 +12,17 @@ const OFTEN = { ...INIT, snapshotPolicy: { interval: 20, keep: 0 } };
 /** Faults that others found in what they wrote around Raft, by the numbers under which we keep them. */
 describe('regressions of servers', () => {
   let cluster: TestCluster | undefined;
+  const alone: TestManager[] = [];
   afterEach(async () => {
     await cluster?.stop();
     cluster = undefined;
+    await Promise.all(alone.splice(0).map((manager) => manager.kill()));
   });
+  const newManager = (dir: string) => {
+    const manager = new TestManager('node-0', dir);
+    alone.push(manager);
+    return manager;
+  };
 
   it('38: a member that lost what it had acknowledged does not come back as if it had not', async () => {
     cluster = await TestCluster.create(3, INIT);
@@ -53,7 +60,7 @@ describe('regressions of servers', () => {
   it('39: the only member applies nothing before it is on its own disk', async (t) => {
     const dir = join(await tempDir(t), 'log');
     const gate = new Gate();
-    let manager = new TestManager('node-0', dir);
+    let manager = newManager(dir);
     await manager.start({ ...INIT, bootstrap: true }, KEYS, gate.openLogDb);
     await until(() => manager.api.isLeader, 'it leads');
     await write(manager, 'a');
@@ -71,7 +78,7 @@ describe('regressions of servers', () => {
     assert.deepEqual([settled, manager.machine.texts], [false, ['a']]);
     gate.fail();
     await manager.kill();
-    manager = new TestManager('node-0', dir);
+    manager = newManager(dir);
     await manager.start(INIT);
     await until(() => manager.api.isLeader, 'it leads again');
     assert.deepEqual(manager.machine.texts, ['a']);
@@ -82,7 +89,7 @@ describe('regressions of servers', () => {
     const dir = join(await tempDir(t), 'log');
     const texts = Array.from({ length: 30 }, (_, i) => `${i}`);
     const gate = new Gate((keys) => keys.includes('s/current'));
-    let manager = new TestManager('node-0', dir);
+    let manager = newManager(dir);
     await manager.start({ ...OFTEN, bootstrap: true }, KEYS, gate.openLogDb);
     await until(() => manager.api.isLeader, 'it leads');
     // The chunks of the snapshot are there, its manifest is not.
@@ -92,7 +99,7 @@ describe('regressions of servers', () => {
     gate.fail();
     await manager.kill();
 
-    manager = new TestManager('node-0', dir);
+    manager = newManager(dir);
     await manager.start(OFTEN);
     assert.deepEqual([manager.machine.restores, manager.machine.texts], [0, texts]);
     // Then a snapshot, of which nothing may be applied again.
@@ -100,7 +107,7 @@ describe('regressions of servers', () => {
     await write(manager, 'more');
     await until(() => manager.api.stats().snapshotIndex > 30, 'a snapshot is taken');
     await manager.kill();
-    manager = new TestManager('node-0', dir);
+    manager = newManager(dir);
     await manager.start(OFTEN);
     // That the last write is committed it may have to find out again.
     await until(() => manager.api.isLeader, 'it leads once more');
