@@ -271,8 +271,7 @@ export class Faults {
   /** A bit on the disk of a manager changes while it is off. */
   #rot(): void {
     const manager = this.#anyRunning();
-    const voters = this.#cluster.leader()?.consensus?.members() ?? [];
-    if (!manager?.life?.ready || this.#rotten || voters.length < MEMBERS_MIN) return;
+    if (!manager?.life?.ready || !this.#spareManagers().includes(manager)) return;
     manager.crash(true);
     this.#rotten = manager;
     this.#log('rot', `${manager.name} ${manager.disk.flip()}`);
