@@ -114,16 +114,22 @@ export class Faults {
     if (spare.length > 0 && this.#random.float() < 0.3) this.#lose(this.#pick(spare)!);
   }
 
-  /** Those without whom there still is a quorum, whoever one asks and whoever is being demoted. */
+  /**
+   * Those without whom there still is a quorum, whoever one asks and whoever is being demoted, and
+   * without whom each worker knows a manager: one that never met another could not find them.
+   */
   #spareManagers(): readonly SimManager[] {
     if (this.#rotten) return [];
     const views = this.#cluster.managers.flatMap(({ life }) =>
       life?.ready && !life.process.ended ? [votersOf(life)] : [],
     );
     if (views.length < 2 || views.some(({ length }) => length < MEMBERS_MIN)) return [];
-    return this.#cluster.managers.filter(({ name }) =>
-      views.every((voters) => voters.includes(name)),
-    );
+    const votes = (nodeId: string) => views.every((voters) => voters.includes(nodeId));
+    const isFoundWithout = (nodeId: string) =>
+      this.#cluster.workers.every(({ peers }) =>
+        peers.some((peer) => peer.nodeId !== nodeId && votes(peer.nodeId)),
+      );
+    return this.#cluster.managers.filter(({ name }) => votes(name) && isFoundWithout(name));
   }
 
   #lose(host: Host): void {

@@ -46,6 +46,11 @@ export class SimWorker {
     return this.process !== undefined && !this.process.ended;
   }
 
+  /** The managers that it would ask. */
+  get peers(): readonly Peer[] {
+    return this.#peers;
+  }
+
   start(): void {
     if (this.running) return;
     const { world, grpc } = this.#components;
