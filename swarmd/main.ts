@@ -3,6 +3,9 @@
 // number is read before anything uses them.
 process.env['UV_THREADPOOL_SIZE'] ??= '16';
 
+const { limitArenas } = await import('./malloc.ts');
+limitArenas();
+
 // Modules are loaded into memory that stays: for that the young generation would grow to its 48 MiB, and a
 // daemon at rest would keep 20 MiB more than it needs. Under load it may grow, which spares a third of the time.
 const { setFlagsFromString } = await import('node:v8');
