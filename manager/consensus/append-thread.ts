@@ -91,7 +91,8 @@ export class AppendThread {
     this.#stopped = true;
     await this.#running;
     if (this.#hardState.commit === this.#durable.commit) return;
-    await this.#disk.write({ hardState: this.#hardState, sync: true });
+    // It spares the next start some work. A disk that does not take it is no reason not to stop.
+    await this.#disk.write({ hardState: this.#hardState, sync: true }).catch(() => undefined);
   }
 
   async #run(): Promise<void> {

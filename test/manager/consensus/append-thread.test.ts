@@ -124,6 +124,18 @@ describe('the append thread', () => {
     assert.equal(tail.lastIndex(), 0);
     await thread.stop();
   });
+
+  it('stops also when the disk does not take the commit index any more', async () => {
+    const { disk, thread, failures } = setUp();
+    thread.push(append({ term: 1, commit: 7 }));
+    thread.kick();
+    await new Promise(setImmediate);
+    const stopped = thread.stop();
+    await until(() => disk.writes.length === 1, 'the commit index is being written');
+    disk.finish(new Error('no space left on device'));
+    await stopped;
+    assert.deepEqual(failures, []);
+  });
 });
 
 describe('joined appends', () => {
