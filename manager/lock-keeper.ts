@@ -1,10 +1,11 @@
-import { type Clock, sleep } from '../common/clock.ts';
+import type { Clock } from '../common/clock.ts';
 import { errorMessage } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Startable } from '../common/startable.ts';
-import { Trigger } from '../common/trigger.ts';
-import { type KeyFile, type SecurityConfig, unlockKeyOf } from './ca/index.ts';
+import { TriggerLoop } from '../common/trigger-loop.ts';
+import { type KeyFile, unlockKeyOf } from './ca/index.ts';
 import type { Consensus } from './consensus/index.ts';
+import type { ManagerSecurity } from './manager-init.ts';
 import type { Store } from './store/types.ts';
 
 export interface LockKeeperComponents {
@@ -12,7 +13,7 @@ export interface LockKeeperComponents {
   readonly logger: Logger;
   readonly store: Pick<Store, 'view' | 'subscribe'>;
   readonly keys: KeyFile;
-  readonly securityConfig: Pick<SecurityConfig, 'isKeyEncrypted' | 'encryptKey' | 'renew'>;
+  readonly securityConfig: Pick<ManagerSecurity, 'isKeyEncrypted' | 'encryptKey' | 'renew'>;
   readonly consensus: Pick<Consensus, 'rotateKeys'>;
 }
 
@@ -33,57 +34,45 @@ const RETRY_MS = 2_000;
 export class LockKeeper implements Startable {
   readonly #components: LockKeeperComponents;
   readonly #clusterId: string;
-  readonly #trigger = new Trigger();
-  readonly #abort = new AbortController();
+  readonly #loop: TriggerLoop;
   #unsubscribe = () => {};
-  #running: Promise<void> = Promise.resolve();
   #renewalDue = false;
 
   constructor(components: LockKeeperComponents, init: LockKeeperInit) {
     this.#components = components;
     this.#clusterId = init.clusterId;
+    this.#loop = new TriggerLoop(components, {
+      act: (signal) => this.#follow(signal),
+      retryMs: RETRY_MS,
+      onFailure: (error) => {
+        const { logger } = components;
+        logger.warn({ err: errorMessage(error) }, 'locking what is on disk failed; trying again');
+      },
+    });
   }
 
   async start(): Promise<void> {
     this.#unsubscribe = this.#components.store.subscribe(({ changes, restored }) => {
-      if (restored || changes.some(({ kind }) => kind === 'cluster')) this.#trigger.fire();
+      if (restored || changes.some(({ kind }) => kind === 'cluster')) this.#loop.fire();
     });
-    this.#trigger.fire();
-    this.#running = this.#run(this.#abort.signal);
+    await this.#loop.start();
   }
 
   async stop(): Promise<void> {
     this.#unsubscribe();
-    this.#abort.abort(new Error('the lock keeper was stopped'));
-    await this.#running;
+    await this.#loop.stop();
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#components;
-    while (!signal.aborted) {
-      await this.#trigger.wait(signal).catch(() => undefined);
-      if (signal.aborted) return;
-      try {
-        await this.#follow();
-      } catch (error) {
-        if (signal.aborted) return;
-        logger.warn({ err: errorMessage(error) }, 'locking what is on disk failed; trying again');
-        await sleep(clock, RETRY_MS, signal).catch(() => undefined);
-        this.#trigger.fire();
-      }
-    }
-  }
-
-  async #follow(): Promise<void> {
+  async #follow(signal: AbortSignal): Promise<void> {
     const { store } = this.#components;
     const cluster = store.view((tx) => tx.get('cluster', this.#clusterId));
     if (!cluster) return;
     const unlockKey = unlockKeyOf(cluster);
     await this.#wrap(unlockKey);
-    this.#abort.signal.throwIfAborted();
+    signal.throwIfAborted();
     await this.#encryptTlsKey(unlockKey !== undefined);
-    await this.#finishRotation();
-    await this.#renew();
+    await this.#finishRotation(signal);
+    await this.#renew(signal);
   }
 
   async #wrap(unlockKey: Uint8Array | undefined): Promise<void> {
@@ -108,30 +97,29 @@ export class LockKeeper implements Startable {
     if (securityConfig.isKeyEncrypted) this.#renewalDue = true;
   }
 
-  async #finishRotation(): Promise<void> {
+  async #finishRotation(signal: AbortSignal): Promise<void> {
     const { keys, consensus, logger } = this.#components;
     if (!keys.isRotating) return;
-    await this.#unlessStopped(consensus.rotateKeys());
+    await unlessStopped(consensus.rotateKeys(), signal);
     await keys.forgetOldKeys();
     logger.info('the log is sealed with a new key');
   }
 
-  async #renew(): Promise<void> {
+  async #renew(signal: AbortSignal): Promise<void> {
     if (!this.#renewalDue) return;
-    await this.#unlessStopped(this.#components.securityConfig.renew());
+    await unlessStopped(this.#components.securityConfig.renew(), signal);
     this.#renewalDue = false;
   }
+}
 
-  /** For what may take long. What writes files is waited for: they may be removed after `stop`. */
-  #unlessStopped<T>(work: Promise<T>): Promise<T> {
-    const { signal } = this.#abort;
-    return new Promise((resolve, reject) => {
-      const onAbort = () => reject(signal.reason);
-      if (signal.aborted) onAbort();
-      signal.addEventListener('abort', onAbort, { once: true });
-      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-    });
-  }
+/** For what may take long. What writes files is waited for: they may be removed after `stop`. */
+function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

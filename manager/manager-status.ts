@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../common/clock.ts';
 import { errorMessage } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Startable } from '../common/startable.ts';
-import { Trigger } from '../common/trigger.ts';
+import { TriggerLoop } from '../common/trigger-loop.ts';
 import { type ManagerStatus, Reachability } from '../proto/gen/swarm/types.ts';
 import type { ConsensusApi, MemberStatus } from './consensus/types.ts';
 import type { Commit, Store, WriteTx } from './store/types.ts';
@@ -10,55 +11,49 @@ import type { Commit, Store, WriteTx } from './store/types.ts';
 export interface ManagerStatusKeeperComponents {
   readonly store: Store;
   readonly consensus: Pick<ConsensusApi, 'members' | 'onMembers'>;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
+
+const RETRY_MS = 1_000;
 
 /** Keeps `manager_status` of the nodes as the leader sees the Raft members. */
 export class ManagerStatusKeeper implements Startable {
   readonly #components: ManagerStatusKeeperComponents;
-  readonly #trigger = new Trigger();
-  readonly #abort = new AbortController();
+  readonly #loop: TriggerLoop;
   #unsubscribe: (() => void)[] = [];
-  #running: Promise<void> = Promise.resolve();
 
   constructor(components: ManagerStatusKeeperComponents) {
+    const { store, consensus, logger } = components;
     this.#components = components;
+    this.#loop = new TriggerLoop(components, {
+      act: () => store.update((tx) => writeStatuses(tx, consensus.members())),
+      retryMs: RETRY_MS,
+      // Most often leadership is gone, and with it this loop, in a moment.
+      onFailure: (error) => {
+        logger.debug({ err: errorMessage(error) }, 'the status of the managers was not written');
+      },
+    });
   }
 
   async start(): Promise<void> {
     const { store, consensus } = this.#components;
     this.#unsubscribe = [
-      consensus.onMembers(() => this.#trigger.fire()),
+      consensus.onMembers(() => this.#loop.fire()),
       store.subscribe((commit) => this.#onCommit(commit)),
     ];
-    this.#trigger.fire();
-    this.#running = this.#run(this.#abort.signal);
+    await this.#loop.start();
   }
 
   async stop(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    this.#abort.abort();
-    await this.#running;
+    await this.#loop.stop();
   }
 
   // A member may be there before its node is, on the way back from a backup.
   #onCommit({ changes, restored }: Commit): void {
     const created = changes.some(({ kind, type }) => kind === 'node' && type === 'create');
-    if (restored || created) this.#trigger.fire();
-  }
-
-  async #run(signal: AbortSignal): Promise<void> {
-    const { store, consensus, logger } = this.#components;
-    while (!signal.aborted) {
-      await this.#trigger.wait(signal).catch(() => undefined);
-      if (signal.aborted) return;
-      try {
-        await store.update((tx) => writeStatuses(tx, consensus.members()));
-      } catch (error) {
-        // Leadership is gone, and with it this loop, in a moment.
-        logger.debug({ err: errorMessage(error) }, 'the status of the managers was not written');
-      }
-    }
+    if (restored || created) this.#loop.fire();
   }
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../common/clock.ts';
 import { errorMessage } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Startable } from '../common/startable.ts';
-import { Trigger } from '../common/trigger.ts';
+import { TriggerLoop } from '../common/trigger-loop.ts';
 import type { Node } from '../proto/gen/swarm/objects.ts';
 import { NodeRole } from '../proto/gen/swarm/types.ts';
 import type { ConsensusApi } from './consensus/types.ts';
@@ -56,58 +56,57 @@ export function nextRoleChanges(
 /** Carries out `nextRoleChanges` while this manager leads; what fails is tried again after 5 s. */
 export class RoleManager implements Startable {
   readonly #components: RoleManagerComponents;
-  readonly #trigger = new Trigger();
-  readonly #abort = new AbortController();
+  readonly #loop: TriggerLoop;
   #unsubscribe: (() => void)[] = [];
-  #running: Promise<void> = Promise.resolve();
 
   constructor(components: RoleManagerComponents) {
     this.#components = components;
+    this.#loop = new TriggerLoop(components, {
+      act: (signal) => this.#look(signal),
+      retryMs: RETRY_MS,
+      onFailure: (error) => {
+        components.logger.warn({ err: errorMessage(error) }, 'roles: looking at them failed');
+      },
+    });
   }
 
   async start(): Promise<void> {
     const { store, consensus } = this.#components;
     this.#unsubscribe = [
       store.subscribe((commit) => this.#onCommit(commit)),
-      consensus.onMembers(() => this.#trigger.fire()),
+      consensus.onMembers(() => this.#loop.fire()),
     ];
-    this.#trigger.fire();
-    this.#running = this.#run(this.#abort.signal);
+    await this.#loop.start();
   }
 
   async stop(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    this.#abort.abort();
-    await this.#running;
+    await this.#loop.stop();
   }
 
   #onCommit({ changes, restored }: Commit): void {
-    if (restored || changes.some(({ kind }) => kind === 'node')) this.#trigger.fire();
+    if (restored || changes.some(({ kind }) => kind === 'node')) this.#loop.fire();
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#trigger.wait(signal).catch(() => undefined);
+  async #look(signal: AbortSignal): Promise<void> {
+    const { store, consensus } = this.#components;
+    const look = (tx: ReadTx) => nextRoleChanges(tx.all('node'), consensus.members());
+    for (const change of store.view(look)) {
       if (signal.aborted) return;
-      const { store, consensus } = this.#components;
-      const look = (tx: ReadTx) => nextRoleChanges(tx.all('node'), consensus.members());
-      for (const change of store.view(look)) {
-        if (signal.aborted) return;
-        await this.#carryOut(change, signal);
-      }
+      await this.#carryOut(change, signal);
     }
   }
 
   async #carryOut(change: RoleChange, signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#components;
+    const { logger } = this.#components;
     try {
       await this.#step(change, signal);
       if (!signal.aborted) logger.info(change, `roles: ${change.type}`);
     } catch (error) {
       if (signal.aborted) return;
       logger.warn({ ...change, err: errorMessage(error) }, `roles: ${change.type} failed`);
-      const timer = clock.setTimer(RETRY_MS, () => this.#trigger.fire());
-      signal.addEventListener('abort', () => timer.cancel(), { once: true });
+      // The others need not wait for this one.
+      this.#loop.fireIn(RETRY_MS);
     }
   }
 

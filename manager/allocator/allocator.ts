@@ -1,8 +1,8 @@
-import { type Clock, systemClock, type Timer } from '../../common/clock.ts';
+import { type Clock, systemClock } from '../../common/clock.ts';
 import { errorMessage, isSwarmError } from '../../common/errors.ts';
 import { type Logger, silentLogger } from '../../common/logger.ts';
 import type { Startable } from '../../common/startable.ts';
-import { Trigger } from '../../common/trigger.ts';
+import { TriggerLoop } from '../../common/trigger-loop.ts';
 import type { Task } from '../../proto/gen/swarm/objects.ts';
 import { TaskState, type TaskStatus } from '../../proto/gen/swarm/types.ts';
 import type { Commit, Store, WriteTx } from '../store/types.ts';
@@ -37,58 +37,48 @@ export class Allocator implements Startable {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #backlog = new Backlog();
-  readonly #trigger = new Trigger();
-  readonly #abort = new AbortController();
+  readonly #loop: TriggerLoop;
+  #mustScan = true;
   #unsubscribe: () => void = () => {};
-  #running: Promise<void> = Promise.resolve();
-  #retry: Timer | undefined;
 
   constructor(components: AllocatorComponents) {
     this.#store = components.store;
     this.#clock = components.clock ?? systemClock;
     this.#logger = components.logger ?? silentLogger;
+    this.#loop = new TriggerLoop(
+      { clock: this.#clock },
+      { act: () => this.#pass(), retryMs: RETRY_MS, onFailure: (error) => this.#onFailure(error) },
+    );
   }
 
   async start(): Promise<void> {
     this.#unsubscribe = this.#store.subscribe((commit) => this.#onCommit(commit));
-    this.#rescan();
-    this.#running = this.#run(this.#abort.signal);
+    await this.#loop.start();
   }
 
   async stop(): Promise<void> {
     this.#unsubscribe();
-    this.#abort.abort();
-    this.#retry?.cancel();
-    await this.#running;
+    await this.#loop.stop();
   }
 
   #onCommit(commit: Commit): void {
-    if (commit.restored) this.#rescan();
-    else if (this.#backlog.note(commit)) this.#trigger.fire();
+    this.#mustScan ||= commit.restored;
+    if (this.#backlog.note(commit) || this.#mustScan) this.#loop.fire();
   }
 
-  #rescan(): void {
-    this.#store.view((tx) => this.#backlog.scan(tx));
-    this.#trigger.fire();
-  }
-
-  async #run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await this.#trigger.wait(signal);
-        await this.#pass();
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#logger.warn({ err: errorMessage(error) }, 'allocation failed, trying again');
-        this.#retry?.cancel();
-        this.#retry = this.#clock.setTimer(RETRY_MS, () => this.#rescan());
-      }
-    }
+  /** What the pass had taken is not known any more. */
+  #onFailure(error: unknown): void {
+    this.#logger.warn({ err: errorMessage(error) }, 'allocation failed, trying again');
+    this.#mustScan = true;
   }
 
   /** Networks before services before tasks, as the later need the earlier. */
   async #pass(): Promise<void> {
-    const work = this.#store.view((tx) => this.#backlog.take(tx));
+    const work = this.#store.view((tx) => {
+      if (this.#mustScan) this.#backlog.scan(tx);
+      this.#mustScan = false;
+      return this.#backlog.take(tx);
+    });
     const exhausted = new Map<string, AddressesExhausted>();
     await Promise.all([
       this.#store.batch(work.removedNetworks, (tx, id) => removePositions(tx, id)),

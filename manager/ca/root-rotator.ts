@@ -1,9 +1,9 @@
-import { type Clock, sleep, type Timer } from '../../common/clock.ts';
+import type { Clock } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
 import type { Startable } from '../../common/startable.ts';
-import { Trigger } from '../../common/trigger.ts';
+import { TriggerLoop } from '../../common/trigger-loop.ts';
 import type { Commit, ReadTx, Store } from '../store/types.ts';
 import { signingRootOf } from './cluster-root.ts';
 import {
@@ -37,53 +37,39 @@ export interface RootRotatorInit {
 export class RootRotator implements Startable {
   readonly #components: RootRotatorComponents;
   readonly #clusterId: string;
-  readonly #trigger = new Trigger();
-  readonly #abort = new AbortController();
+  readonly #loop: TriggerLoop;
   /** When a node was told, in milliseconds of the monotonic clock. */
   readonly #told = new Map<string, number>();
   #toldFor = '';
   #unsubscribe = () => {};
-  #running: Promise<void> = Promise.resolve();
-  #again: Timer | undefined;
   #nextBatchAt = 0;
 
   constructor(components: RootRotatorComponents, init: RootRotatorInit) {
     this.#components = components;
     this.#clusterId = init.clusterId;
+    this.#loop = new TriggerLoop(components, {
+      act: () => this.#act(),
+      retryMs: PERIOD_MS,
+      onFailure: (error) => {
+        const { logger } = components;
+        logger.warn({ err: errorMessage(error) }, 'the rotation of the root CA is tried again');
+      },
+    });
   }
 
   async start(): Promise<void> {
     this.#unsubscribe = this.#components.store.subscribe((commit) => this.#onCommit(commit));
-    this.#trigger.fire();
-    this.#running = this.#run(this.#abort.signal);
+    await this.#loop.start();
   }
 
   async stop(): Promise<void> {
     this.#unsubscribe();
-    this.#again?.cancel();
-    this.#abort.abort(new Error('the root rotator was stopped'));
-    await this.#running;
+    await this.#loop.stop();
   }
 
   #onCommit({ changes, restored }: Commit): void {
     const concerns = changes.some(({ kind }) => kind === 'node' || kind === 'cluster');
-    if (restored || concerns) this.#trigger.fire();
-  }
-
-  async #run(signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#components;
-    while (!signal.aborted) {
-      await this.#trigger.wait(signal).catch(() => undefined);
-      if (signal.aborted) return;
-      try {
-        await this.#act();
-      } catch (error) {
-        if (signal.aborted) return;
-        logger.warn({ err: errorMessage(error) }, 'the rotation of the root CA is tried again');
-        await sleep(clock, PERIOD_MS, signal).catch(() => undefined);
-        this.#trigger.fire();
-      }
-    }
+    if (restored || concerns) this.#loop.fire();
   }
 
   async #act(): Promise<void> {
@@ -91,7 +77,7 @@ export class RootRotator implements Startable {
     if (!step) return;
     if (step.finished) await this.#finish();
     else if (step.tell.length > 0) await this.#tell(step);
-    if (step.waiting.length > 0) this.#lookAgainIn(PERIOD_MS);
+    if (step.waiting.length > 0) this.#loop.fireIn(PERIOD_MS);
   }
 
   #look(tx: ReadTx): RotationStep | undefined {
@@ -142,11 +128,5 @@ export class RootRotator implements Startable {
       { root: hash },
       'every node has a certificate of the new root CA; the old one is gone',
     );
-  }
-
-  #lookAgainIn(ms: number): void {
-    this.#again?.cancel();
-    if (this.#abort.signal.aborted) return;
-    this.#again = this.#components.clock.setTimer(ms, () => this.#trigger.fire());
   }
 }

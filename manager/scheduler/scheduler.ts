@@ -3,7 +3,7 @@ import { errorMessage } from '../../common/errors.ts';
 import { type Logger, silentLogger } from '../../common/logger.ts';
 import { type Pacing, Slices } from '../../common/slices.ts';
 import type { Startable } from '../../common/startable.ts';
-import { Trigger } from '../../common/trigger.ts';
+import { TriggerLoop } from '../../common/trigger-loop.ts';
 import type { NodeRejection, Task } from '../../proto/gen/swarm/objects.ts';
 import { TaskState, type TaskStatus } from '../../proto/gen/swarm/types.ts';
 import { attachNode, isAttachedFor } from '../allocator/node.ts';
@@ -41,53 +41,53 @@ export class Scheduler implements Startable {
   readonly #logger: Logger;
   readonly #pacing: Pacing;
   readonly #state = new ClusterState();
-  readonly #trigger = new Trigger();
-  readonly #abort = new AbortController();
+  readonly #loop: TriggerLoop;
   #mustLoad = true;
   #unsubscribe: () => void = () => {};
-  #running: Promise<void> = Promise.resolve();
 
   constructor(components: SchedulerComponents) {
     this.#store = components.store;
     this.#clock = components.clock ?? systemClock;
     this.#logger = components.logger ?? silentLogger;
     this.#pacing = components;
+    this.#loop = new TriggerLoop(
+      { clock: this.#clock },
+      {
+        act: (signal) => this.#act(signal),
+        retryMs: RETRY_MS,
+        onFailure: (error) => this.#onFailure(error),
+      },
+    );
   }
 
   async start(): Promise<void> {
     this.#unsubscribe = this.#store.subscribe((commit) => this.#onCommit(commit));
-    this.#running = this.#run(this.#abort.signal);
+    await this.#loop.start();
   }
 
   async stop(): Promise<void> {
     this.#unsubscribe();
-    this.#abort.abort();
-    await this.#running;
+    await this.#loop.stop();
   }
 
   #onCommit(commit: Commit): void {
     this.#state.note(commit);
     this.#mustLoad ||= commit.restored;
-    if (this.#mustLoad || this.#state.hasWork) this.#trigger.fire();
+    if (this.#mustLoad || this.#state.hasWork) this.#loop.fire();
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        if (this.#mustLoad) await this.#load();
-        if (this.#state.hasWork) {
-          await this.#tick();
-          await sleep(this.#clock, DEBOUNCE_MS, signal);
-        } else {
-          await this.#trigger.wait(signal);
-        }
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#logger.warn({ err: errorMessage(error) }, 'scheduling failed, trying again');
-        this.#mustLoad = true;
-        await sleep(this.#clock, RETRY_MS, signal).catch(() => {});
-      }
+  async #act(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (this.#mustLoad || this.#state.hasWork)) {
+      if (this.#mustLoad) await this.#load();
+      if (!this.#state.hasWork) continue;
+      await this.#tick();
+      await sleep(this.#clock, DEBOUNCE_MS, signal);
     }
+  }
+
+  #onFailure(error: unknown): void {
+    this.#logger.warn({ err: errorMessage(error) }, 'scheduling failed, trying again');
+    this.#mustLoad = true;
   }
 
   async #load(): Promise<void> {

@@ -24,6 +24,11 @@ export class VirtualClock implements Clock {
     return this.time;
   }
 
+  /** How many timers wait. */
+  get pending(): number {
+    return this.timers.length;
+  }
+
   setTimer(ms: number, fn: () => void): Timer {
     const pending: Pending = { at: this.time + Math.max(0, ms), order: this.order++, fn };
     this.timers.push(pending);
