@@ -39,9 +39,11 @@ function atLeader<Q, R>(
 ): (call: UnaryCall<Q>, callback: Callback<R>) => void {
   return (call, callback) => {
     const run = async () => {
-      const { nodeId } = checkManager(components, call);
       const consensus = running(components);
       if (!consensus.isLeader) throw elsewhere(consensus);
+      // Others may not have heard yet of who became a manager, nor may one that leads no longer.
+      await consensus.readIndex();
+      const { nodeId } = checkManager(components, call);
       return handle(consensus, nodeId, call.request, call);
     };
     run().then(

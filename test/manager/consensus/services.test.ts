@@ -114,6 +114,17 @@ describe('the services of a manager', () => {
     assert.equal(fromServiceError(error).code, 'SWM_NOT_LEADER');
   });
 
+  // A follower may not have heard of a new manager yet, and its refusal would be final.
+  it('leave it to the leader to say who may join', async () => {
+    const ask = (manager: TestManager) => {
+      const client = membership(manager, 'worker-1');
+      return call((done) => client.join({ addr: '127.0.0.1:1', raftId: 0 }, done));
+    };
+    const error = (await ask(follower).catch((reason) => reason)) as ServiceError;
+    assert.equal(fromServiceError(error).code, 'SWM_NOT_LEADER');
+    await assert.rejects(ask(leader), { code: status.PERMISSION_DENIED });
+  });
+
   it('let a manager join and leave', async () => {
     // Where calls to loopback addresses come from.
     const manager = cluster.add('127.0.0.1');
