@@ -2,7 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -60,7 +68,11 @@ test('the grammar: comments, continuation, input, lists, outputs with blank line
     { key: 'index', values: ['10'] },
   ]);
   assert.deepEqual(parseDirective('propose 1 "foo"').args[1], { key: '"foo"', values: [] });
-  assert.throws(() => parseDataFile('stabilize\nok'), /no "----"/);
+  assert.throws(() => parseDataFile('stabilize\nok'), /^Error: line 1: no "----"/);
+  assert.throws(
+    () => parseDataFile('# x\nstabilize\n----\n----\nok\n'),
+    /^Error: line 4: the output is not closed/,
+  );
 
   const outputs = commands.map(({ expected }) => expected);
   assert.equal(rewriteDataFile(text, commands, outputs), text);
@@ -135,10 +147,21 @@ test('options and values that do not exist are named, however quiet the log is',
     ['fly 1', /unknown command "fly"/],
     ['campaign 7', /there is no node 7/],
     ['log-level loud', /log level "loud"/],
+    ['campaign', /^wanted ID, found nothing$/m],
+    ['compact 1', /^wanted ID INDEX, found 1$/m],
+    ['propose x y', /^wanted a number, found "x"$/m],
+    ['transfer-leadership to=1', /^from= is missing$/m],
+    ['propose-conf-change 1 transition=slow', /^unknown transition slow$/m],
+    ['committed cfg=(1,2) idx=(1)', /^2 voters, but 1 values for them$/m],
+    ['vote cfg=(1) votes=(x)', /^vote "x": wanted y, n or _$/m],
+    ['simple autoleave=perhaps', /^autoleave=perhaps: wanted true or false$/m],
+    ['simple leave=1', /^unknown argument leave=: wanted one of autoleave$/m],
   ];
   for (const [line, message] of cases) {
     assert.match(lastOutput(line), message);
-    assert.match(lastOutput('log-level none', line), message);
+    if (!/^(committed|vote|simple)/.test(line)) {
+      assert.match(lastOutput('log-level none', line), message);
+    }
   }
   assert.equal(lastOutput('log-level none', 'add-nodes 2 prevote=t checkquorum=1'), 'ok\n');
   assert.equal(lastOutput('_breakpoint'), 'ok\n');
@@ -169,6 +192,15 @@ test('the command takes several folders, counts files, and fails if one of them 
     assert.equal(bad.code, 1);
     assert.match(bad.out, /bad\.txt, line 1: committed\n- something else\n\+ <empty/);
     assert.match(bad.out, /2 passed, 1 failed\n$/);
+    mkdirSync(join(folders[0]!, 'below'));
+    writeFileSync(join(folders[0]!, 'below', 'empty.txt'), '# nothing\n');
+    writeFileSync(join(folders[0]!, 'below', 'notes.md'), 'committed\n----\nno\n');
+    symlinkSync(folders[1]!, join(folders[0]!, 'below', 'linked'));
+    symlinkSync(folders[0]!, join(folders[0]!, 'below', 'circle'));
+    symlinkSync('/no/such/file', join(folders[0]!, 'below', 'gone.txt'));
+    const linked = run(folders[0]!);
+    assert.match(linked.out, /^not counted, .*empty\.txt$/m);
+    assert.match(linked.out, /2 passed, 1 failed\n$/);
     const missing = run('/no/such/folder');
     assert.deepEqual([missing.code, missing.out], [1, 'no such file or folder: /no/such/folder\n']);
   } finally {

@@ -9,7 +9,7 @@ import { RaftError } from '../../../manager/raft/errors.ts';
 import { describeConfig } from '../../../manager/raft/tracker/config.ts';
 import { describeProgressMap, ProgressTracker } from '../../../manager/raft/tracker/tracker.ts';
 import type { ConfChangeSingle } from '../../../manager/raft/types.ts';
-import { checkKeys, flagOf } from './arguments.ts';
+import { CommandError, checkKeys, flagOf } from './arguments.ts';
 import type { Command } from './data-file.ts';
 
 export class ConfChangeState {
@@ -40,9 +40,9 @@ function change(changer: Changer, command: Command, changes: readonly ConfChange
     case 'enter-joint':
       return changer.enterJoint(flagOf(command.args, 'autoleave') ?? false, changes);
     case 'leave-joint':
-      if (changes.length > 0) throw new RaftError('this command takes no input');
+      if (changes.length > 0) throw new CommandError('this command takes no input');
       return changer.leaveJoint();
     default:
-      throw new RaftError(`unknown command "${command.name}"`);
+      throw new CommandError(`unknown command "${command.name}"`);
   }
 }

@@ -31,6 +31,11 @@ export interface Command {
 
 const SEPARATOR = '----';
 
+/** Has it anything in it that could be a command? */
+export function isDataFile(text: string): boolean {
+  return linesOf(text).includes(SEPARATOR);
+}
+
 /** Throws with the line number if the file is not of this grammar. */
 export function parseDataFile(text: string): Command[] {
   const lines = linesOf(text);
@@ -84,11 +89,14 @@ function parseOutput(lines: readonly string[], start: number): { expected: strin
   let end = hasBlanks ? start + 1 : start;
   const from = end;
   while (end < lines.length && !isEnd(end)) end++;
+  if (hasBlanks && end >= lines.length) {
+    throw new Error(`line ${start + 1}: the output is not closed by two lines "${SEPARATOR}"`);
+  }
   const expected = lines
     .slice(from, end)
     .map((line) => `${line}\n`)
     .join('');
-  return { expected, end: hasBlanks ? Math.min(end + 2, lines.length) : end };
+  return { expected, end: hasBlanks ? end + 2 : end };
 }
 
 export function parseDirective(text: string): { name: string; args: Argument[] } {

@@ -14,7 +14,7 @@ import {
 } from '../../../manager/raft/quorum/describe.ts';
 import * as joint from '../../../manager/raft/quorum/joint.ts';
 import * as majority from '../../../manager/raft/quorum/majority.ts';
-import { checkKeys, parseNumber, valuesOf } from './arguments.ts';
+import { CommandError, checkKeys, parseNumber, valuesOf } from './arguments.ts';
 import type { Command } from './data-file.ts';
 
 export function runQuorumCommand(command: Command): string {
@@ -38,7 +38,7 @@ export function runQuorumCommand(command: Command): string {
         : majority.voteResult(incoming, voteOf);
     }
     default:
-      return `unknown command "${command.name}"`;
+      throw new CommandError(`unknown command "${command.name}"`);
   }
 }
 
@@ -49,7 +49,7 @@ function idsOf(command: Command, key: string): number[] {
 }
 
 function parseVote(text: string): boolean {
-  if (text !== 'y' && text !== 'n') throw new Error(`vote "${text}": wanted y, n or _`);
+  if (text !== 'y' && text !== 'n') throw new CommandError(`vote "${text}": wanted y, n or _`);
   return text === 'y';
 }
 
@@ -59,7 +59,7 @@ function lookup<T>(
   parse: (text: string) => T,
 ): (id: number) => T | undefined {
   if (texts.length !== ids.length) {
-    throw new Error(`${ids.length} voters, but ${texts.length} values for them`);
+    throw new CommandError(`${ids.length} voters, but ${texts.length} values for them`);
   }
   const known = new Map<number, T>();
   ids.forEach((id, i) => {

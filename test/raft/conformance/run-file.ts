@@ -1,5 +1,6 @@
 /** Runs the commands of one file and compares what they print. */
 
+import { CommandError } from './arguments.ts';
 import { type Command, parseDataFile } from './data-file.ts';
 import { diffLines } from './diff.ts';
 import { runnerFor } from './suite.ts';
@@ -35,11 +36,12 @@ export function runDataFile(text: string): FileResult {
   return { commands, outputs, failures, wordings };
 }
 
-/** A crash is an output like any other: one that no file expects. */
+/** A refusal is an output like any other, and so is a crash: one that no file expects. */
 function runSafely(run: (command: Command) => string, command: Command): string {
   try {
     return run(command);
   } catch (error) {
+    if (error instanceof CommandError) return error.message;
     return `panic: ${error instanceof Error ? error.stack : String(error)}`;
   }
 }

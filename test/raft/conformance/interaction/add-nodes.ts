@@ -10,10 +10,11 @@ import {
   type Snapshot,
 } from '../../../../manager/raft/index.ts';
 import {
+  CommandError,
   checkKeys,
   flagOf,
+  namedNumbers,
   numberOf,
-  numbers,
   parseNumber,
   singleValueOf,
   valuesOf,
@@ -39,13 +40,12 @@ const OPTIONS = [
 
 export function addNodes(env: InteractionEnvironment, args: readonly Argument[]): void {
   checkKeys(args, OPTIONS);
-  const [count] = numbers(args);
-  if (count === undefined) throw new Error('add-nodes: wanted a number of nodes');
+  const [count] = namedNumbers(args, 'N');
   const initial = initialSnapshot(args);
   if (initial.metadata.term > 0 && initial.metadata.index <= 1) {
-    throw new Error('index must be specified as > 1 due to bootstrap');
+    throw new CommandError('index must be specified as > 1 due to bootstrap');
   }
-  for (let i = 0; i < count; i++) env.add(configOf(args), initial);
+  for (let i = 0; i < count!; i++) env.add(configOf(args), initial);
 }
 
 function initialSnapshot(args: readonly Argument[]): Snapshot {
@@ -85,5 +85,5 @@ function configOf(args: readonly Argument[]): Omit<Config, 'id' | 'storage' | 'l
 function readOnlyOptionOf(args: readonly Argument[]): ReadOnlyOption | undefined {
   const option = singleValueOf(args, 'read-only');
   if (option === undefined || option === 'safe' || option === 'lease-based') return option;
-  throw new Error(`invalid read-only option "${option}"`);
+  throw new CommandError(`invalid read-only option "${option}"`);
 }

@@ -1,7 +1,16 @@
 /** The commands on clusters: each name and what it does. */
 
 import { describeMessage, MessageType, message } from '../../../../manager/raft/index.ts';
-import { flagOf, numberOf, numbers, parseNumber, positionals } from '../arguments.ts';
+import {
+  CommandError,
+  flagOf,
+  named,
+  namedNumbers,
+  numbers,
+  parseNumber,
+  positionals,
+  requiredNumber,
+} from '../arguments.ts';
 import type { Argument, Command } from '../data-file.ts';
 import { addNodes } from './add-nodes.ts';
 import { bytesOf } from './bytes.ts';
@@ -28,7 +37,7 @@ export function runInteractionCommand(env: InteractionEnvironment, command: Comm
 
 function run(env: InteractionEnvironment, { name, args, input }: Command): void {
   const handler = HANDLERS[name];
-  if (handler === undefined) throw new Error(`unknown command "${name}"`);
+  if (handler === undefined) throw new CommandError(`unknown command "${name}"`);
   handler(env, args, input);
 }
 
@@ -54,28 +63,28 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'read-index': readIndex,
   'report-snapshot': (env, args) => {
     // `report-snapshot FROM TO ok=true|false`, an addition of ours.
-    const [from, to] = numbers(args);
+    const [from, to] = namedNumbers(args, 'FROM', 'TO');
     env.node(from!).raw.reportSnapshot(to!, flagOf(args, 'ok') ?? true);
   },
   'report-unreachable': (env, args) => {
-    const [from, to] = numbers(args);
+    const [from, to] = namedNumbers(args, 'FROM', 'TO');
     env.node(from!).raw.reportUnreachable(to!);
   },
   'send-snapshot': sendSnapshot,
   'set-randomized-election-timeout': (env, args) => {
-    const [id] = numbers(args);
-    env.node(id!).raw.raft.randomizedElectionTimeout = numberOf(args, 'timeout')!;
+    const [id] = namedNumbers(args, 'ID');
+    env.node(id!).raw.raft.randomizedElectionTimeout = requiredNumber(args, 'timeout');
   },
   stabilize,
   status: onNode((node, env) => printStatus(env, node)),
   'tick-election': onNode(({ raw, config }) => tickTimes(raw, config.electionTick)),
   'tick-heartbeat': onNode(({ raw, config }) => tickTimes(raw, config.heartbeatTick)),
   'transfer-leadership': (env, args) =>
-    env.node(numberOf(args, 'from')!).raw.transferLeader(numberOf(args, 'to')!),
+    env.node(requiredNumber(args, 'from')).raw.transferLeader(requiredNumber(args, 'to')),
 };
 
 function onNode(act: (node: EnvironmentNode, env: InteractionEnvironment) => void): Handler {
-  return (env, args) => act(env.node(numbers(args)[0]!), env);
+  return (env, args) => act(env.node(namedNumbers(args, 'ID')[0]!), env);
 }
 
 /** With several nodes each gets a header. */
@@ -99,8 +108,8 @@ function onNodes(
 
 /** `read-index ID TEXT`, an addition of ours: the answer comes in a Ready, with the text as its context. */
 function readIndex(env: InteractionEnvironment, args: readonly Argument[]): void {
-  const [id, text] = positionals(args);
-  env.node(parseNumber(id)).raw.readIndex(bytesOf(text ?? ''));
+  const [id, text] = named(args, 'ID', 'TEXT');
+  env.node(parseNumber(id!)).raw.readIndex(bytesOf(text!));
 }
 
 function tickTimes(raw: EnvironmentNode['raw'], count: number): void {
@@ -109,7 +118,7 @@ function tickTimes(raw: EnvironmentNode['raw'], count: number): void {
 
 /** `compact ID INDEX`: drops the log up to the index and prints the rest. */
 function compact(env: InteractionEnvironment, args: readonly Argument[]): void {
-  const [id, index] = numbers(args);
+  const [id, index] = namedNumbers(args, 'ID', 'INDEX');
   const node = env.node(id!);
   node.storage.compact(index!);
   printRaftLog(env, node);
@@ -117,7 +126,7 @@ function compact(env: InteractionEnvironment, args: readonly Argument[]): void {
 
 /** `send-snapshot FROM TO`: puts a snapshot on the wire that nobody has asked for. */
 function sendSnapshot(env: InteractionEnvironment, args: readonly Argument[]): void {
-  const [from, to] = numbers(args);
+  const [from, to] = namedNumbers(args, 'FROM', 'TO');
   const { raw, storage } = env.node(from!);
   const m = message({
     type: MessageType.Snap,

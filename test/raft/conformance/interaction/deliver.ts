@@ -9,7 +9,7 @@ import {
   RaftError,
   MessageType as Types,
 } from '../../../../manager/raft/index.ts';
-import { checkKeys, parseNumber, singleValueOf } from '../arguments.ts';
+import { CommandError, checkKeys, parseNumber, singleValueOf } from '../arguments.ts';
 import type { Argument } from '../data-file.ts';
 import type { InteractionEnvironment } from './environment.ts';
 
@@ -24,7 +24,8 @@ export function deliverMessages(env: InteractionEnvironment, args: readonly Argu
   const recipients = recipientsOf(args);
   const name = singleValueOf(args, 'type');
   const type = Object.values(Types).find((each) => messageTypeName(each) === name);
-  if (name !== undefined && type === undefined) throw new Error(`unknown message type ${name}`);
+  if (name !== undefined && type === undefined)
+    throw new CommandError(`unknown message type ${name}`);
   let count = 0;
   for (const recipient of recipients) count += deliver(env, recipient, type);
   if (count === 0) env.output.write('no messages\n');
@@ -38,7 +39,7 @@ function recipientsOf(args: readonly Argument[]): Recipient[] {
     if (key !== 'drop') continue;
     for (const id of values.map(parseNumber)) {
       if (recipients.some((each) => each.id === id)) {
-        throw new Error(`messages to ${id} can't be both delivered and dropped`);
+        throw new CommandError(`messages to ${id} can't be both delivered and dropped`);
       }
       recipients.push({ id, drop: true });
     }

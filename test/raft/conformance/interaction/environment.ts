@@ -8,6 +8,7 @@ import {
   type Snapshot,
 } from '../../../../manager/raft/index.ts';
 import { seededRandom } from '../../support/random.ts';
+import { CommandError } from '../arguments.ts';
 import { Output } from './output.ts';
 
 /** A node with its durable log and the work of its storage threads. */
@@ -45,7 +46,7 @@ export class InteractionEnvironment {
 
   node(id: number): EnvironmentNode {
     const node = this.nodes[id - 1];
-    if (node === undefined) throw new Error(`there is no node ${id}`);
+    if (node === undefined) throw new CommandError(`there is no node ${id}`);
     return node;
   }
 

@@ -4,6 +4,7 @@
  */
 
 import type { Logger } from '../../../../manager/raft/index.ts';
+import { CommandError } from '../arguments.ts';
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'fatal', 'none'] as const;
 export type Level = (typeof LEVELS)[number];
@@ -43,7 +44,8 @@ export class Output implements Logger {
 
   setLevel(name: string): void {
     const level = LEVELS.find((each) => each === name.toLowerCase());
-    if (level === undefined) throw new Error(`log level "${name}": wanted one of ${LEVELS.join()}`);
+    if (level === undefined)
+      throw new CommandError(`log level "${name}": wanted one of ${LEVELS.join()}`);
     this.level = level;
   }
 

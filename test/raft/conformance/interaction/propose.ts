@@ -6,15 +6,22 @@ import {
   type ConfChangeV2,
   parseConfChanges,
 } from '../../../../manager/raft/index.ts';
-import { checkKeys, flagOf, parseNumber, positionals, singleValueOf } from '../arguments.ts';
+import {
+  CommandError,
+  checkKeys,
+  flagOf,
+  named,
+  parseNumber,
+  singleValueOf,
+} from '../arguments.ts';
 import type { Argument } from '../data-file.ts';
 import { bytesOf } from './bytes.ts';
 import type { InteractionEnvironment } from './environment.ts';
 
 /** `propose ID TEXT` */
 export function propose(env: InteractionEnvironment, args: readonly Argument[]): void {
-  const [id, text] = positionals(args);
-  env.node(parseNumber(id)).raw.propose(bytesOf(text ?? ''));
+  const [id, text] = named(args, 'ID', 'TEXT');
+  env.node(parseNumber(id!)).raw.propose(bytesOf(text!));
 }
 
 /** `propose-conf-change ID [v1=true] [transition=auto|implicit|explicit]`, the changes are the input. */
@@ -24,8 +31,9 @@ export function proposeConfChange(
   input: string,
 ): void {
   checkKeys(args, ['v1', 'transition']);
-  const [id] = positionals(args);
-  env.node(parseNumber(id)).raw.proposeConfChange(changeOf(args, input));
+  const [id] = named(args, 'ID');
+  const change = changeOf(args, input);
+  env.node(parseNumber(id!)).raw.proposeConfChange(change);
 }
 
 const TRANSITIONS: Readonly<Record<string, ConfChangeTransition>> = {
@@ -37,12 +45,12 @@ const TRANSITIONS: Readonly<Record<string, ConfChangeTransition>> = {
 function changeOf(args: readonly Argument[], input: string): ConfChangeV1 | ConfChangeV2 {
   const name = singleValueOf(args, 'transition') ?? 'auto';
   const transition = TRANSITIONS[name];
-  if (transition === undefined) throw new Error(`unknown transition ${name}`);
+  if (transition === undefined) throw new CommandError(`unknown transition ${name}`);
   const changes = parseConfChanges(input);
   if (flagOf(args, 'v1') !== true) return { transition, changes };
   const [change] = changes;
   if (change === undefined || changes.length !== 1 || transition !== ConfChangeTransition.Auto) {
-    throw new Error('v1 conf change can only have one operation and no transition');
+    throw new CommandError('v1 conf change can only have one operation and no transition');
   }
   return change;
 }
