@@ -154,12 +154,12 @@ test('options and values that do not exist are named, however quiet the log is',
     ['propose-conf-change 1 transition=slow', /^unknown transition slow$/m],
     ['committed cfg=(1,2) idx=(1)', /^2 voters, but 1 values for them$/m],
     ['vote cfg=(1) votes=(x)', /^vote "x": wanted y, n or _$/m],
-    ['simple autoleave=perhaps', /^autoleave=perhaps: wanted true or false$/m],
+    ['enter-joint autoleave=perhaps', /^autoleave=perhaps: wanted true or false$/m],
     ['simple leave=1', /^unknown argument leave=: wanted one of autoleave$/m],
   ];
   for (const [line, message] of cases) {
     assert.match(lastOutput(line), message);
-    if (!/^(committed|vote|simple)/.test(line)) {
+    if (!/^(committed|vote|simple|enter-joint)/.test(line)) {
       assert.match(lastOutput('log-level none', line), message);
     }
   }
