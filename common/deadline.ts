@@ -13,7 +13,11 @@ export interface Deadline {
  * `AbortSignal.any` and `AbortSignal.timeout` is not to be trusted with that: in Node 20 garbage
  * collection takes the timeout away, and whoever waits does so for ever.
  */
-export function deadline(clock: Clock, ms: number, ...signals: readonly AbortSignal[]): Deadline {
+export function deadline(
+  clock: Pick<Clock, 'setTimer'>,
+  ms: number,
+  ...signals: readonly AbortSignal[]
+): Deadline {
   // The timer holds the controller, and so its signal.
   const late = new AbortController();
   const timer = clock.setTimer(ms, () => late.abort(new Error(`not within ${ms} ms`)));

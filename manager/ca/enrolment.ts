@@ -99,7 +99,8 @@ async function enrolAt(
   token: JoinToken,
   request: EnrolmentRequest,
 ): Promise<NodeFiles> {
-  const answer = await fetchRootCa(remote, request.signal);
+  const { clock } = components;
+  const answer = await fetchRootCa(clock, remote, request.signal);
   // The one that the token names; others that come along are told by nobody we know yet.
   const [rootCaPem = ''] = splitPemBundle(answer.certificate.toString());
   if (rootCaPem === '') throw notAManager(remote);
@@ -113,11 +114,12 @@ async function enrolAt(
       },
     );
   }
-  const clocks = { ours: components.clock.now(), theirs: answer.unixTimeMs, remote };
+  const clocks = { ours: clock.now(), theirs: answer.unixTimeMs, remote };
   await checkClocks(components, rootCaPem, clocks);
   const client = new Client(remote, anonymousCredentials(rootCaPem));
   try {
     const files = await obtainCertificate(client, rootCaPem, {
+      clock,
       token: request.token,
       availability: request.availability,
       signal: request.signal,
@@ -126,7 +128,7 @@ async function enrolAt(
     return files;
   } catch (error) {
     // The machine's own clock, by which TLS goes, may be wrong while the managers' agree with it.
-    if (TIME_ERRORS.test(errorMessage(error))) await checkValidities(rootCaPem, clocks);
+    if (TIME_ERRORS.test(errorMessage(error))) await checkValidities(clock, rootCaPem, clocks);
     throw error;
   } finally {
     client.close();
@@ -135,22 +137,22 @@ async function enrolAt(
 
 /** Where clocks differ much, it is better told before the token is used than by TLS after. */
 async function checkClocks(
-  { logger }: EnrolmentComponents,
+  { clock, logger }: EnrolmentComponents,
   rootCaPem: string,
   clocks: Clocks,
 ): Promise<void> {
   const warning = skewWarning(clocks);
   if (warning === undefined) return;
-  await checkValidities(rootCaPem, clocks);
+  await checkValidities(clock, rootCaPem, clocks);
   const begin = { notBefore: clocks.theirs - BACKDATE_MS, notAfter: Number.POSITIVE_INFINITY };
   requireValid('the certificate that this machine would get', begin, clocks);
   logger.warn({ remote: clocks.remote, skewMs: clocks.ours - clocks.theirs }, warning);
 }
 
 /** Throws SWM_FAILED_PRECONDITION unless the manager's certificate and root are valid here. */
-async function checkValidities(rootCaPem: string, clocks: Clocks): Promise<void> {
+async function checkValidities(clock: Clock, rootCaPem: string, clocks: Clocks): Promise<void> {
   requireValid('the root CA certificate of the swarm', validityOf(rootCaPem), clocks);
-  const certificate = await peerCertificate(clocks.remote, roleToOu(NodeRole.MANAGER));
+  const certificate = await peerCertificate(clock, clocks.remote, roleToOu(NodeRole.MANAGER));
   const what = `the certificate of the manager at ${clocks.remote}`;
   requireValid(what, validityOf(certificate), clocks);
 }
@@ -161,13 +163,14 @@ function notAManager(remote: string): SwarmError {
 
 /** Asks `remote` for its root, without any proof of who it is. */
 async function fetchRootCa(
+  clock: Clock,
   remote: string,
   signal: AbortSignal | undefined,
 ): Promise<GetRootCACertificateResponse> {
   const unverified = grpcCredentials.createSsl(null, null, null, { rejectUnauthorized: false });
   const client = new Client(remote, withServerName(unverified, roleToOu(NodeRole.MANAGER)));
   try {
-    const options = { timeoutMs: RPC_TIMEOUT_MS, signal };
+    const options = { clock, timeoutMs: RPC_TIMEOUT_MS, signal };
     return (await callUnary(client, CAService.getRootCaCertificate, {}, options)).response;
   } finally {
     client.close();

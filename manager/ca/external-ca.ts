@@ -1,4 +1,6 @@
 import { createPublicKey, X509Certificate } from 'node:crypto';
+import type { Clock } from '../../common/clock.ts';
+import { deadline } from '../../common/deadline.ts';
 import { errorMessage, SwarmError } from '../../common/errors.ts';
 import type { CertificateIdentity } from '../types.ts';
 import { identityOfCertificate, roleToOu } from './identity.ts';
@@ -8,17 +10,21 @@ import { csrPublicKey, normalizePem, splitPemBundle } from './x509.ts';
 
 /** The profile that a CFSSL server must have for a root that is to sign another one. */
 const CROSS_SIGNING_PROFILE = 'CA';
+/** For each URL. */
+const TIMEOUT_MS = 4_000;
 
 /**
  * POSTs JSON to a server that the roots of `tls` vouch for, shows it our certificate, and resolves
- * with the status and the text of the answer.
+ * with the status and the text of the answer. Rejects when the signal is aborted.
  */
 export type PostJson = (
   url: string,
   body: unknown,
   tls: NodeFiles,
+  signal: AbortSignal,
 ) => Promise<{ readonly status: number; readonly text: string }>;
 
+/** How CAs outside of the swarm are reached. */
 export interface ExternalCaComponents {
   readonly post: PostJson;
   /** This manager's certificate and key, and the roots that it trusts; asked for each time. */
@@ -39,10 +45,15 @@ export interface ExternalCaInit {
  * with the reason for each.
  */
 export class ExternalCa {
+  readonly #clock: Pick<Clock, 'setTimer'>;
   readonly #components: ExternalCaComponents;
   readonly #init: ExternalCaInit;
 
-  constructor(components: ExternalCaComponents, init: ExternalCaInit) {
+  constructor(
+    components: ExternalCaComponents & { readonly clock: Pick<Clock, 'setTimer'> },
+    init: ExternalCaInit,
+  ) {
+    this.#clock = components.clock;
     this.#components = components;
     this.#init = init;
   }
@@ -76,7 +87,7 @@ export class ExternalCa {
     const failures: string[] = [];
     for (const url of this.#init.urls) {
       try {
-        const { status, text } = await this.#components.post(url, request, this.#tls());
+        const { status, text } = await this.#post(url, request);
         const pem = certificateIn(status, text);
         check(pem);
         return pem;
@@ -91,6 +102,18 @@ export class ExternalCa {
         hint: 'See that they run, are reached from all managers, and sign for the root that "swarmctl ca" prints.',
       },
     );
+  }
+
+  async #post(url: string, request: unknown) {
+    const limit = deadline(this.#clock, TIMEOUT_MS);
+    try {
+      return await this.#components.post(url, request, this.#tls(), limit.signal);
+    } catch (error) {
+      if (limit.isOver) throw new Error(`no answer within ${TIMEOUT_MS / 1000} s`);
+      throw error;
+    } finally {
+      limit.cancel();
+    }
   }
 
   /** Its server may have a certificate of the swarm's root, or of the root that it signs for. */

@@ -2,14 +2,13 @@ import { request } from 'node:https';
 import type { PostJson } from './external-ca.ts';
 import type { NodeFiles } from './state-files.ts';
 
-const TIMEOUT_MS = 4_000;
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** `PostJson` by HTTPS: the server is verified by the roots given, and shown our certificate. */
-export const httpsPost: PostJson = (url, body, tls) =>
+export const httpsPost: PostJson = (url, body, tls, signal) =>
   new Promise((resolve, reject) => {
     const text = JSON.stringify(body);
-    const outgoing = request(url, optionsOf(text, tls), (response) => {
+    const outgoing = request(url, optionsOf(text, tls, signal), (response) => {
       const chunks: Buffer[] = [];
       let size = 0;
       response.on('data', (chunk: Buffer) => {
@@ -22,23 +21,17 @@ export const httpsPost: PostJson = (url, body, tls) =>
       });
       response.on('error', reject);
     });
-    outgoing.on('error', (error) => {
-      reject(
-        error.name === 'TimeoutError'
-          ? new Error(`no answer within ${TIMEOUT_MS / 1000} s`)
-          : error,
-      );
-    });
+    outgoing.on('error', reject);
     outgoing.end(text);
   });
 
-function optionsOf(text: string, tls: NodeFiles) {
+function optionsOf(text: string, tls: NodeFiles, signal: AbortSignal) {
   return {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) },
     // A connection of its own: certificate and roots may be others the next time.
     agent: false,
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal,
     ca: tls.rootCaPem,
     cert: tls.certificatePem,
     key: tls.keyPem,

@@ -19,7 +19,7 @@ import {
 const MIN_ROOT_VALIDITY_MS = 365 * 24 * 3_600_000;
 
 export interface NextRootComponents {
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Clock;
   readonly external: ExternalCaComponents;
 }
 
@@ -103,7 +103,8 @@ async function crossSigned(
   const urls = externalCasFor(cluster, rootPem).map(({ url }) => url);
   if (urls.length === 0) throw noExternalCa('current');
   const csrPem = await requestOfRoot(next.certificatePem, next.keyPem);
-  return new ExternalCa(external, { urls, rootPem }).crossSign(csrPem, next.certificatePem);
+  const ca = new ExternalCa({ clock, ...external }, { urls, rootPem });
+  return ca.crossSign(csrPem, next.certificatePem);
 }
 
 async function checkedRoot(
@@ -169,7 +170,7 @@ async function requireSigner(
 
 /** Has an external CA sign for a key that is thrown away: nothing less shows that it can. */
 async function requireExternal(
-  { external }: NextRootComponents,
+  { clock, external }: NextRootComponents,
   cluster: Cluster,
   { certificatePem: rootPem }: RootCa,
   which: 'current' | 'next' | 'desired',
@@ -179,7 +180,7 @@ async function requireExternal(
   const { csrPem } = await createCertificateRequest();
   const identity = { nodeId: 'probe', role: NodeRole.WORKER, clusterId: cluster.id };
   try {
-    await new ExternalCa(external, { urls, rootPem }).issue(csrPem, identity);
+    await new ExternalCa({ clock, ...external }, { urls, rootPem }).issue(csrPem, identity);
   } catch (error) {
     throw noExternalCa(which, errorMessage(error));
   }

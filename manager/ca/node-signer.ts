@@ -8,7 +8,7 @@ import { ExternalCa, type ExternalCaComponents } from './external-ca.ts';
 import { DEFAULT_CERTIFICATE_VALIDITY_MS, parseRequest, RootCa } from './root-ca.ts';
 
 export interface NodeSignerComponents {
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Clock;
   readonly external: ExternalCaComponents;
 }
 
@@ -45,7 +45,8 @@ export class NodeSigner {
 
   #externalCa(external: readonly { readonly url: string }[], root: SigningRoot): ExternalCa {
     const init = { urls: external.map(({ url }) => url), rootPem: root.certificatePem };
-    return new ExternalCa(this.#components.external, init);
+    const { clock, external: access } = this.#components;
+    return new ExternalCa({ clock, ...access }, init);
   }
 
   #load({ certificatePem, keyPem }: SigningRoot): RootCa {

@@ -1,5 +1,6 @@
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import type { Client } from '@grpc/grpc-js';
+import type { Clock } from '../../common/clock.ts';
 import { SwarmError } from '../../common/errors.ts';
 import { NodeCAService, type NodeCertificateStatusResponse } from '../../proto/gen/swarm/ca.ts';
 import { NodeSpec_Availability } from '../../proto/gen/swarm/specs.ts';
@@ -14,6 +15,7 @@ const ISSUE_TIMEOUT_MS = 10_000;
 const STATUS_TIMEOUT_MS = 10_000;
 
 export interface ObtainOptions {
+  readonly clock: Pick<Clock, 'setTimer'>;
   /** Empty on renewal, when the client's certificate speaks for it. */
   readonly token?: string;
   readonly availability?: NodeSpec_Availability;
@@ -28,22 +30,22 @@ export interface ObtainOptions {
 export async function obtainCertificate(
   client: Client,
   rootCaPem: string,
-  options: ObtainOptions = {},
+  options: ObtainOptions,
 ): Promise<NodeFiles> {
   const { csrPem, privateKeyPem } = await createCertificateRequest();
-  const { signal, token = '', availability = NodeSpec_Availability.ACTIVE } = options;
+  const { clock, signal, token = '', availability = NodeSpec_Availability.ACTIVE } = options;
   const issued = await callUnary(
     client,
     NodeCAService.issueNodeCertificate,
     { csr: Buffer.from(csrPem), token, availability },
-    { timeoutMs: ISSUE_TIMEOUT_MS, signal },
+    { clock, timeoutMs: ISSUE_TIMEOUT_MS, signal },
   );
   const { nodeId } = issued.response;
   const status = await callUnary(
     client,
     NodeCAService.nodeCertificateStatus,
     { nodeId },
-    { timeoutMs: STATUS_TIMEOUT_MS, signal },
+    { clock, timeoutMs: STATUS_TIMEOUT_MS, signal },
   );
   const certificatePem = readIssued(status.response);
   const roots = status.response.rootCaBundle.toString() || rootCaPem;

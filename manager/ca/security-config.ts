@@ -235,12 +235,12 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
   }
 
   async #renewOnce(): Promise<void> {
-    const { random, remotes, logger } = this.#components;
+    const { clock, random, remotes, logger } = this.#components;
     const files = await tryEach(shuffled(random, remotes()), async (remote) => {
       const client = new Client(remote, this.clientCredentials(NodeRole.MANAGER));
       try {
         const { signal } = this.#abort;
-        return await obtainCertificate(client, this.#files.rootCaPem, { signal });
+        return await obtainCertificate(client, this.#files.rootCaPem, { clock, signal });
       } finally {
         client.close();
       }

@@ -105,7 +105,7 @@ describe('several managers', { concurrency: 3 }, () => {
         client,
         DispatcherService.heartbeat,
         { sessionId: 'none' },
-        { timeoutMs: 20_000 },
+        { clock: systemClock, timeoutMs: 20_000 },
       );
       // The dispatcher of the leader knows who calls: the session of this very node is not there.
       await assert.rejects(call, /session|registered/);

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import { onEnd } from './cleanup.ts';
 
 /**
  * A loopback address of this process alone. A port that is free here stays free until this process
@@ -21,4 +23,20 @@ export async function freePort(): Promise<number> {
 /** The same as `host:port`. */
 export async function freeAddr(): Promise<string> {
   return `${LOOPBACK}:${await freePort()}`;
+}
+
+/** `host:port` of a server that takes connections and says nothing on them, until the test ends. */
+export async function deafServer(t: TestContext, onConnection = () => {}): Promise<string> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    onConnection();
+  }).listen(0, LOOPBACK);
+  await once(server, 'listening');
+  onEnd(t, () => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return `${LOOPBACK}:${(server.address() as AddressInfo).port}`;
 }

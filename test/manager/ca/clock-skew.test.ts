@@ -11,7 +11,8 @@ import { peerCertificate } from '../../../manager/ca/peer-certificate.ts';
 import { SecurityConfig } from '../../../manager/ca/security-config.ts';
 import { NodeSpec_Availability } from '../../../proto/gen/swarm/specs.ts';
 import { tempDir } from '../../support/cleanup.ts';
-import { freeAddr } from '../../support/loopback.ts';
+import { deafServer, freeAddr } from '../../support/loopback.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 import { type CaCluster, components, startCaCluster } from './fixture.ts';
 
 const MINUTE = 60_000;
@@ -120,10 +121,20 @@ test('a certificate that would not be valid here is not asked for', async (t) =>
   assert.equal(nodes(cluster), 1);
 });
 
-test('the certificate of a server that does not answer is not waited for', async () => {
-  const addr = await freeAddr();
-  await assert.rejects(peerCertificate(addr, 'swarm-manager'), {
+test('the certificate of a server that does not answer is not waited for', async (t) => {
+  const clock = new VirtualClock();
+  const nobody = await freeAddr();
+  await assert.rejects(peerCertificate(clock, nobody, 'swarm-manager'), {
     code: 'SWM_UNAVAILABLE',
-    message: new RegExp(`^no TLS with ${addr}: connect ECONNREFUSED`),
+    message: new RegExp(`^no TLS with ${nobody}: connect ECONNREFUSED`),
   });
+  const deaf = await deafServer(t);
+  const silence = assert.rejects(peerCertificate(clock, deaf, 'swarm-manager'), {
+    code: 'SWM_UNAVAILABLE',
+    message: `no TLS with ${deaf}: no answer within 5 s`,
+  });
+  await clock.advance(4_999);
+  assert.equal(clock.pending, 1);
+  await clock.advance(1);
+  await silence;
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
+import { type Clock, systemClock } from '../../../common/clock.ts';
 import { ExternalCa } from '../../../manager/ca/external-ca.ts';
 import { httpsPost } from '../../../manager/ca/https-post.ts';
 import { identityOfCertificate } from '../../../manager/ca/identity.ts';
@@ -9,7 +10,9 @@ import type { NodeFiles } from '../../../manager/ca/state-files.ts';
 import { createCertificateRequest, requestOfRoot } from '../../../manager/ca/x509.ts';
 import { NodeRole } from '../../../proto/gen/swarm/types.ts';
 import { CfsslSigner, failure, success } from '../../support/cfssl-signer.ts';
-import { LOOPBACK } from '../../support/loopback.ts';
+import { eventually } from '../../support/eventually.ts';
+import { deafServer, LOOPBACK } from '../../support/loopback.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const identity = { nodeId: 'node1', role: NodeRole.WORKER, clusterId: 'cluster1' };
 const manager = { nodeId: 'manager1', role: NodeRole.MANAGER, clusterId: 'cluster1' };
@@ -22,7 +25,7 @@ interface Bench {
   ca(...urls: string[]): ExternalCa;
 }
 
-async function bench(t: TestContext): Promise<Bench> {
+async function bench(t: TestContext, clock: Clock = systemClock): Promise<Bench> {
   const root = await createRootCa(Date.now());
   const signer = await CfsslSigner.start(t, root);
   const own = await createCertificateRequest();
@@ -33,7 +36,7 @@ async function bench(t: TestContext): Promise<Bench> {
     now: Date.now(),
   });
   const tls = { rootCaPem: root.certificatePem, certificatePem, keyPem: own.privateKeyPem };
-  const components = { post: httpsPost, tls: () => tls };
+  const components = { clock, post: httpsPost, tls: () => tls };
   const ca = (...urls: string[]) =>
     new ExternalCa(components, { urls, rootPem: root.certificatePem });
   return { root, signer, tls, ca, csrPem: (await createCertificateRequest()).csrPem };
@@ -118,12 +121,33 @@ test('a server of a root that we do not know is not asked', async (t) => {
   const { tls, csrPem, signer, root } = await bench(t);
   const stranger = await createRootCa(Date.now());
   const foreign = await CfsslSigner.start(t, stranger, root.certificatePem);
-  const components = { post: httpsPost, tls: () => tls };
+  const components = { clock: systemClock, post: httpsPost, tls: () => tls };
   const init = { urls: [foreign.url], rootPem: root.certificatePem };
   await assert.rejects(new ExternalCa(components, init).issue(csrPem, identity), {
     message: /self-signed certificate|unable to (verify|get)|signature failure/,
   });
   assert.deepEqual([foreign.requests, signer.requests], [[], []]);
+});
+
+test('one that does not answer is waited for 4 s, and the next one is asked', async (t) => {
+  const clock = new VirtualClock();
+  const { signer, ca, csrPem } = await bench(t, clock);
+  let asked = 0;
+  const deaf = await deafServer(t, () => asked++);
+  const url = `https://${deaf}/api/v1/cfssl/sign`;
+  const answer = ca(url, signer.url).issue(csrPem, identity);
+  await eventually(() => assert.equal(asked, 1));
+  await clock.advance(3_999);
+  assert.deepEqual(signer.requests, []);
+  await clock.advance(1);
+  await answer;
+  assert.equal(clock.pending, 0);
+
+  const failure = assert.rejects(ca(url).issue(csrPem, identity), {
+    message: `no external CA signed the certificate: ${url}: no answer within 4 s`,
+  });
+  await clock.advance(4_000);
+  await failure;
 });
 
 test('it signs a root of ours, if it has a profile for that', async (t) => {

@@ -198,7 +198,7 @@ test('a node that is removed loses the calls that it has under way', async (t) =
     const client = new Client(cluster.addr, security!.clientCredentials(NodeRole.MANAGER));
     onEnd(t, () => client.close());
     const { nodeCertificateStatus } = NodeCAService;
-    const options = { timeoutMs: 60_000, signal };
+    const options = { clock: systemClock, timeoutMs: 60_000, signal };
     return callUnary(client, nodeCertificateStatus, { nodeId: 'waiting' }, options);
   };
   // One that goes away by itself is forgotten.
@@ -314,7 +314,12 @@ test('methods for managers refuse workers and strangers', async (t) => {
   const call = async (security: SecurityConfig) => {
     const client = new Client(cluster.addr, security.clientCredentials(NodeRole.MANAGER));
     try {
-      return await callUnary(client, CAService.getUnlockKey, {}, { timeoutMs: 20_000 });
+      return await callUnary(
+        client,
+        CAService.getUnlockKey,
+        {},
+        { clock: systemClock, timeoutMs: 20_000 },
+      );
     } finally {
       client.close();
     }
@@ -331,7 +336,7 @@ test('clients refuse a server that is no manager of their cluster', async (t) =>
   const client = new Client(other.addr, cluster.security.clientCredentials(NodeRole.MANAGER));
   onEnd(t, () => client.close());
   await assert.rejects(
-    callUnary(client, CAService.getUnlockKey, {}, { timeoutMs: 20_000 }),
+    callUnary(client, CAService.getUnlockKey, {}, { clock: systemClock, timeoutMs: 20_000 }),
     /unable to verify|self-signed certificate|certificate/,
   );
 });
@@ -349,7 +354,10 @@ test('a certificate of another cluster counts for nothing', async (t) => {
   });
   const client = new Client(cluster.addr, credentials);
   onEnd(t, () => client.close());
-  await assert.rejects(callUnary(client, CAService.getUnlockKey, {}, { timeoutMs: 20_000 }), {
-    code: 'SWM_UNAUTHENTICATED',
-  });
+  await assert.rejects(
+    callUnary(client, CAService.getUnlockKey, {}, { clock: systemClock, timeoutMs: 20_000 }),
+    {
+      code: 'SWM_UNAUTHENTICATED',
+    },
+  );
 });
