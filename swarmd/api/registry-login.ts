@@ -1,3 +1,5 @@
+import type { Clock } from '../../common/clock.ts';
+import { deadline } from '../../common/deadline.ts';
 import { errorMessage, SwarmError } from '../../common/errors.ts';
 
 export interface Credentials {
@@ -14,17 +16,20 @@ const DOCKER_HUB = 'https://registry-1.docker.io';
  * Tries credentials at a registry, by the token or the basic scheme, whichever it asks for. Throws
  * SWM_UNAUTHENTICATED when it refuses them, SWM_UNAVAILABLE when it does not answer.
  */
-export async function registryLogin(credentials: Credentials) {
+export async function registryLogin(
+  { clock }: { readonly clock: Clock },
+  credentials: Credentials,
+) {
   const base = registryUrl(credentials.serverAddress);
   const basic = `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString(
     'base64',
   )}`;
-  const first = await get(`${base}/v2/`, {});
+  const first = await get(clock, `${base}/v2/`, {});
   if (first.ok) return succeeded();
   const challenge = first.headers.get('www-authenticate') ?? '';
   const answer = /^bearer /i.test(challenge)
-    ? await get(tokenUrl(challenge, credentials.username), { authorization: basic })
-    : await get(`${base}/v2/`, { authorization: basic });
+    ? await get(clock, tokenUrl(challenge, credentials.username), { authorization: basic })
+    : await get(clock, `${base}/v2/`, { authorization: basic });
   if (answer.ok) return succeeded();
   const reason = answer.status === 401 ? 'unauthorized: incorrect username or password' : '';
   throw new SwarmError(
@@ -63,14 +68,18 @@ function succeeded() {
   return { Status: 'Login Succeeded', IdentityToken: '' };
 }
 
-async function get(url: string, headers: Record<string, string>): Promise<Response> {
+async function get(clock: Clock, url: string, headers: Record<string, string>): Promise<Response> {
+  const limit = deadline(clock, TIMEOUT_MS);
   try {
-    const response = await fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const response = await fetch(url, { headers, signal: limit.signal });
     await response.body?.cancel();
     return response;
   } catch (error) {
     const cause = error instanceof Error && error.cause ? error.cause : error;
-    const message = `cannot reach the registry at ${url}: ${errorMessage(cause)}`;
+    const reason = limit.isOver ? `no answer within ${TIMEOUT_MS / 1000} s` : errorMessage(cause);
+    const message = `cannot reach the registry at ${url}: ${reason}`;
     throw new SwarmError('SWM_UNAVAILABLE', message, { cause: error });
+  } finally {
+    limit.cancel();
   }
 }

@@ -46,7 +46,7 @@ export const systemRoutes: RouteGroup = (app, components) => {
 
   app.post('/auth', async (request) => {
     const body = await readJson(request);
-    return registryLogin({
+    return registryLogin(components, {
       username: body.string('username'),
       password: body.string('password'),
       serverAddress: body.string('serveraddress'),

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { registryUrl, tokenUrl } from '../../../swarmd/api/registry-login.ts';
+import { registryLogin, registryUrl, tokenUrl } from '../../../swarmd/api/registry-login.ts';
 import { onEnd } from '../../support/cleanup.ts';
+import { eventually } from '../../support/eventually.ts';
+import { deafServer } from '../../support/loopback.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 import { apiBench } from './bench.ts';
 
 const lines = (text: string) =>
@@ -151,6 +154,21 @@ test('a login is tried at the registry', async (t) => {
   const bad = await call('POST', '/auth', { username: 'u', password: 'x', serveraddress });
   assert.equal(bad.status, 401);
   assert.match(bad.json.message, /incorrect username or password$/);
+});
+
+test('a registry that does not answer is waited for 15 s', async (t) => {
+  const clock = new VirtualClock();
+  let asked = 0;
+  const serverAddress = await deafServer(t, () => asked++);
+  const login = registryLogin({ clock }, { username: 'u', password: 'p', serverAddress });
+  const refused = assert.rejects(login, {
+    code: 'SWM_UNAVAILABLE',
+    message: `cannot reach the registry at http://${serverAddress}/v2/: no answer within 15 s`,
+  });
+  await eventually(() => assert.equal(asked, 1));
+  await clock.advance(15_000);
+  await refused;
+  assert.equal(clock.pending, 0);
 });
 
 test('where a registry is', () => {

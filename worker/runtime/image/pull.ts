@@ -1,4 +1,5 @@
 import type { Clock } from '../../../common/clock.ts';
+import { deadline } from '../../../common/deadline.ts';
 import { SwarmError } from '../../../common/errors.ts';
 import type { Logger } from '../../../common/logger.ts';
 import type { Progress, ProgressMessage, RegistryAuth } from '../../engine/types.ts';
@@ -81,11 +82,26 @@ export class Puller {
     );
   }
 
-  /** What a registry has under a name, without pulling it. */
+  /** What a registry has under a name, without pulling it. Throws SWM_TIMEOUT after 15 s. */
   async distribution(reference: Reference, auth?: RegistryAuth): Promise<Distribution> {
+    const limit = deadline(this.#parts.clock, DISTRIBUTION_TIMEOUT_MS);
+    const { signal } = limit;
+    try {
+      return await this.#look(
+        reference,
+        new Repository(reference, { ...this.#hosts, auth, signal }),
+      );
+    } catch (error) {
+      if (!limit.isOver) throw error;
+      const text = `${reference.domain} did not describe ${familiarReference(reference)} within ${DISTRIBUTION_TIMEOUT_MS / 1000} s`;
+      throw new SwarmError('SWM_TIMEOUT', text, { cause: error });
+    } finally {
+      limit.cancel();
+    }
+  }
+
+  async #look(reference: Reference, repository: Repository): Promise<Distribution> {
     const { content } = this.#parts;
-    const signal = AbortSignal.timeout(DISTRIBUTION_TIMEOUT_MS);
-    const repository = new Repository(reference, { ...this.#hosts, auth, signal });
     const top = await repository.manifest(reference.digest ?? reference.tag ?? 'latest');
     const { mediaType, digest, size } = top.descriptor;
     const document = JSON.parse(top.data.toString('utf8')) as Index & Manifest;
