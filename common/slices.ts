@@ -1,9 +1,9 @@
-import { type Clock, systemClock } from './clock.ts';
+import type { Clock } from './clock.ts';
 import { nextTurn, type YieldTurn } from './turns.ts';
 
 /** What long work asks of its surroundings. */
 export interface Pacing {
-  readonly clock?: Clock | undefined;
+  readonly clock: Clock;
   /** `nextTurn` by default; the daemon passes the one of its `TurnQueue`. */
   readonly yieldTurn?: YieldTurn | undefined;
 }
@@ -28,7 +28,7 @@ export class Slices {
   #until = 0;
 
   /** The first slice begins here. */
-  constructor({ clock = systemClock, yieldTurn = nextTurn }: Pacing, what: string) {
+  constructor({ clock, yieldTurn = nextTurn }: Pacing, what: string) {
     this.#clock = clock;
     this.#yieldTurn = yieldTurn;
     this.#what = what;

@@ -44,7 +44,11 @@ export class Daemon implements Startable {
   constructor(components: { logger: Logger }, options: DaemonOptions) {
     this.#logger = components.logger;
     this.#options = options;
-    this.#metrics = new Metrics({ manager: () => this.#node?.manager, process: processFacts });
+    this.#metrics = new Metrics({
+      clock: systemClock,
+      manager: () => this.#node?.manager,
+      process: processFacts,
+    });
     this.#watch = new EventLoopWatch({
       clock: systemClock,
       logger: this.#logger.child({ module: 'event-loop' }),

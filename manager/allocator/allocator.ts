@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../common/clock.ts';
+import type { Clock } from '../../common/clock.ts';
 import { errorMessage, isSwarmError } from '../../common/errors.ts';
 import { type Logger, silentLogger } from '../../common/logger.ts';
 import type { Startable } from '../../common/startable.ts';
@@ -22,7 +22,7 @@ const RETRY_MS = 1000;
 
 export interface AllocatorComponents {
   readonly store: Store;
-  readonly clock?: Clock;
+  readonly clock: Clock;
   readonly logger?: Logger;
 }
 
@@ -43,7 +43,7 @@ export class Allocator implements Startable {
 
   constructor(components: AllocatorComponents) {
     this.#store = components.store;
-    this.#clock = components.clock ?? systemClock;
+    this.#clock = components.clock;
     this.#logger = components.logger ?? silentLogger;
     this.#loop = new TriggerLoop(
       { clock: this.#clock },

@@ -1,4 +1,4 @@
-import { type Clock, sleep, systemClock } from '../../common/clock.ts';
+import { type Clock, sleep } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
 import { type Logger, silentLogger } from '../../common/logger.ts';
 import { type Pacing, Slices } from '../../common/slices.ts';
@@ -47,7 +47,7 @@ export class Scheduler implements Startable {
 
   constructor(components: SchedulerComponents) {
     this.#store = components.store;
-    this.#clock = components.clock ?? systemClock;
+    this.#clock = components.clock;
     this.#logger = components.logger ?? silentLogger;
     this.#pacing = components;
     this.#loop = new TriggerLoop(

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../common/clock.ts';
+import type { Clock } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
 import { type Logger, silentLogger } from '../../common/logger.ts';
 import type { Pacing } from '../../common/slices.ts';
@@ -66,7 +66,7 @@ export class MemoryStore implements Store, StateMachine {
 
   constructor(components: MemoryStoreComponents) {
     this.#proposer = components.proposer;
-    this.#clock = components.clock ?? systemClock;
+    this.#clock = components.clock;
     this.#logger = components.logger ?? silentLogger;
     this.#pacing = { clock: this.#clock, yieldTurn: components.yieldTurn ?? nextTurn };
   }

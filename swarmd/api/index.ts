@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import { type Clock, systemClock } from '../../common/clock.ts';
 import { type Logger, silentLogger } from '../../common/logger.ts';
 import { type Random, systemRandom } from '../../common/random.ts';
 import type { Pacing } from '../../common/slices.ts';
@@ -16,7 +15,6 @@ export type * from './node-api.ts';
 export interface ApiServerComponents extends Pacing {
   readonly node: SwarmNodeApi;
   readonly logger?: Logger;
-  readonly clock?: Clock;
   readonly random?: Random;
 }
 
@@ -34,7 +32,7 @@ export interface ApiServer extends Startable {
 /** The Docker Engine API of one node, on all the sockets of `init.listen`. */
 export function createApiServer(components: ApiServerComponents, init: ApiServerInit): ApiServer {
   const { node, logger = silentLogger } = components;
-  const { clock = systemClock, random = systemRandom, yieldTurn } = components;
+  const { clock, random = systemRandom, yieldTurn } = components;
   const events = new EventHub();
   const sources = new EventSources({ node, events, clock });
   const app = createApp({ node, logger, clock, yieldTurn, random, events }, init.extend);

@@ -2,6 +2,7 @@
  * How fast waiting tasks get their nodes, with the store and its transactions but a log that commits
  * at once. Run: node --import tsx test/bench/scheduler.ts [nodes] [tasks]
  */
+import { systemClock } from '../../common/clock.ts';
 import { Scheduler } from '../../manager/scheduler/scheduler.ts';
 import { Node, Task } from '../../proto/gen/swarm/objects.ts';
 import { NodeState, TaskState } from '../../proto/gen/swarm/types.ts';
@@ -51,7 +52,7 @@ async function run(scenario: Scenario): Promise<void> {
   const tasks = Array.from({ length: scenario.tasks }, (_, i) => newTask(i, scenario));
   await store.batch(tasks, (tx, task) => tx.create('task', task));
 
-  const scheduler = new Scheduler({ store });
+  const scheduler = new Scheduler({ store, clock: systemClock });
   let assigned = 0;
   const done = new Promise<void>((resolve) => {
     store.subscribe(({ changes }) => {

@@ -47,6 +47,7 @@ if (!identity || !keys) throw new Error(`there is no manager in ${stateDir}`);
 
 let consensus: Consensus | undefined;
 const store = new MemoryStore({
+  clock: systemClock,
   proposer: {
     propose: (data) => {
       if (!consensus) throw new Error('the log is not open');

@@ -73,7 +73,7 @@ test('an address is reused as late as possible, also after a change of leader', 
   assert.deepEqual(addressesOf(w.get('b').networks), ['10.9.0.3/29']);
   await w.remove('task', 'b');
   await allocator.stop();
-  const next = new Allocator({ store });
+  const next = new Allocator({ store, clock: new VirtualClock() });
   started.push(next);
   await next.start();
   await w.tasks(['c', 'd', 'e'], ['net']);

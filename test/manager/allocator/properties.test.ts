@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { systemClock } from '../../../common/clock.ts';
 import { Allocator } from '../../../manager/allocator/allocator.ts';
 import { describeUsage } from '../../../manager/allocator/usage.ts';
 import { kinds, wrap } from '../../../manager/store/kinds.ts';
@@ -168,7 +169,7 @@ test('whatever was freed can be had again: a network can always be filled', asyn
     fc.asyncProperty(fc.array(fc.nat(), { maxLength: 30 }), async (ends) => {
       const { store } = localStore();
       const w = new World(store);
-      const allocator = new Allocator({ store });
+      const allocator = new Allocator({ store, clock: systemClock });
       await allocator.start();
       await w.network('small', subnet('10.9.1.0/28'));
       const capacity = 13;

@@ -82,7 +82,7 @@ function snapMessage(index: number, to = MEMBER): Message {
 async function chunksOf(index: number, texts: readonly string[]): Promise<RaftSnapshotChunk[]> {
   const entries = texts.map((text, i) => ({ index: i + 1, text }));
   const pieces = each([Buffer.alloc(100), Buffer.from(JSON.stringify(entries))]);
-  const chunks = await allOf(frame(pieces, { chunkBytes: 64 }));
+  const chunks = await allOf(frame(pieces, { clock: systemClock, chunkBytes: 64 }));
   return chunks.map((data, i) => ({
     message: i === 0 ? toWire(snapMessage(index)) : undefined,
     data,
@@ -205,7 +205,10 @@ async function senderWithSnapshot(): Promise<Sender> {
   const vault = new Vault({ keys: KEYS, random: systemRandom });
   const disk = new LogDisk({ vault }, { dir: await freshDir() });
   await disk.open();
-  const store = new SnapshotStore({ random: systemRandom, disk }, { chunkBytes: 10_000 });
+  const store = new SnapshotStore(
+    { clock: systemClock, random: systemRandom, disk },
+    { chunkBytes: 10_000 },
+  );
   const pieces = Array.from({ length: 40 }, (_, i) =>
     Buffer.from(systemRandom.bytes(1 + ((i * 997) % 3_000))),
   );

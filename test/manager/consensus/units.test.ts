@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ConfChangeType, EntryType, type Message, MessageType, message } from 'raft-ts';
+import { systemClock } from '../../../common/clock.ts';
 import { SwarmError } from '../../../common/errors.ts';
 import { systemRandom } from '../../../common/random.ts';
 import { Failover } from '../../../manager/consensus/failover.ts';
@@ -85,7 +86,7 @@ it('pieces of a snapshot come out as they went in', async () => {
       const source = (async function* () {
         yield* pieces;
       })();
-      for await (const chunk of frame(source, { chunkBytes: size })) {
+      for await (const chunk of frame(source, { clock: systemClock, chunkBytes: size })) {
         chunks.push(chunk);
       }
       assert.ok(chunks.slice(0, -1).every(({ length }) => length === size));

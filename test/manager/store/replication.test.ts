@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { systemClock } from '../../../common/clock.ts';
 import { emptyObject, kinds, wrap } from '../../../manager/store/kinds.ts';
 import { MemoryStore } from '../../../manager/store/memory-store.ts';
 import type { Kind, ObjectTypes, ReadTx, Selector, WriteTx } from '../../../manager/store/types.ts';
@@ -75,13 +76,13 @@ function checkIndexes(tx: ReadTx): void {
 }
 
 async function follower(log: LocalProposer['log']): Promise<MemoryStore> {
-  const store = new MemoryStore({ proposer: new LocalProposer() });
+  const store = new MemoryStore({ clock: systemClock, proposer: new LocalProposer() });
   for (const { index, data } of log) store.apply(index, data);
   return store;
 }
 
 async function restored(from: MemoryStore): Promise<MemoryStore> {
-  const store = new MemoryStore({ proposer: new LocalProposer() });
+  const store = new MemoryStore({ clock: systemClock, proposer: new LocalProposer() });
   await store.restore(from.appliedIndex, from.snapshot());
   return store;
 }
@@ -141,7 +142,7 @@ test('the changes that a follower reports are those that the leader reports', as
       fc.array(fc.array(write, { maxLength: 4 }), { maxLength: 20 }),
       async (txs) => {
         const { store, proposer } = localStore();
-        const copy = new MemoryStore({ proposer: new LocalProposer() });
+        const copy = new MemoryStore({ clock: systemClock, proposer: new LocalProposer() });
         const seen: [string[], string[]] = [[], []];
         for (const [i, one] of [store, copy].entries()) {
           one.subscribe(({ index, changes }) => {
@@ -188,7 +189,7 @@ test('a snapshot is the state as of the call, however its bytes are cut', async 
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   }
   for (const size of [1, 7, 1000, bytes.length]) {
-    const copy = new MemoryStore({ proposer: new LocalProposer() });
+    const copy = new MemoryStore({ clock: systemClock, proposer: new LocalProposer() });
     const commits: unknown[] = [];
     copy.subscribe((commit) => commits.push(commit));
     await copy.restore(42, cut(size));
@@ -197,7 +198,7 @@ test('a snapshot is the state as of the call, however its bytes are cut', async 
     assert.equal(copy.appliedIndex, 42);
   }
   const half = bytes.subarray(0, bytes.length / 2);
-  const copy = new MemoryStore({ proposer: new LocalProposer() });
+  const copy = new MemoryStore({ clock: systemClock, proposer: new LocalProposer() });
   await assert.rejects(
     copy.restore(
       1,

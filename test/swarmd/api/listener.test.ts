@@ -1,3 +1,4 @@
+import { systemClock } from '../../../common/clock.ts';
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { webcrypto } from 'node:crypto';
@@ -18,7 +19,10 @@ test('a socket that a killed daemon left is replaced, and is not for everybody',
   const path = join(directory, 'swarmd.sock');
   await writeFile(path, '');
   const { node } = await apiBench();
-  const server = createApiServer({ node }, { listen: [{ kind: 'unix', path }] });
+  const server = createApiServer(
+    { node, clock: systemClock },
+    { listen: [{ kind: 'unix', path }] },
+  );
   await server.start();
   assert.equal(statSync(path).mode & 0o777, 0o660);
   await server.stop();
@@ -29,7 +33,10 @@ test('stopping ends the open streams', async (t) => {
   const directory = await tempDir(t);
   const path = join(directory, 'swarmd.sock');
   const { node } = await apiBench();
-  const server = createApiServer({ node }, { listen: [{ kind: 'unix', path }] });
+  const server = createApiServer(
+    { node, clock: systemClock },
+    { listen: [{ kind: 'unix', path }] },
+  );
   await server.start();
   const events = http.request({ socketPath: path, path: '/events' });
   events.end();
@@ -55,7 +62,7 @@ test('over TCP, TLS asks for a certificate of its CA', async (t) => {
   const { cert, key } = await selfSigned();
   const { node } = await apiBench();
   const server = createApiServer(
-    { node },
+    { node, clock: systemClock },
     { listen: [{ kind: 'tcp', host: '127.0.0.1', port: 0, tls: { cert, key, ca: cert } }] },
   );
   await server.start();

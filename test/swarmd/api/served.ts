@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { systemClock } from '../../../common/clock.ts';
 import { createApiServer } from '../../../swarmd/api/index.ts';
 import { type ApiBench, apiBench } from './bench.ts';
 
@@ -29,7 +30,7 @@ export async function serve(t: TestContext, init: { swarm?: boolean } = {}): Pro
   const directory = await mkdtemp(join(tmpdir(), 'swarm-api-'));
   const socketPath = join(directory, 'swarmd.sock');
   const server = createApiServer(
-    { node: bench.node },
+    { node: bench.node, clock: systemClock },
     { listen: [{ kind: 'unix', path: socketPath }] },
   );
   await server.start();

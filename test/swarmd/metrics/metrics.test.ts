@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import { systemClock } from '../../../common/clock.ts';
 import type { ManagerApi, ManagerStats } from '../../../manager/index.ts';
 import { kinds } from '../../../manager/store/kinds.ts';
 import { TaskState } from '../../../proto/gen/swarm/types.ts';
@@ -55,7 +56,7 @@ function parse(text: string): Map<string, number> {
 
 test('a manager tells of its log, its store and its event loop', async () => {
   const leading = await manager();
-  const metrics = new Metrics({ manager: () => leading, process: () => facts });
+  const metrics = new Metrics({ clock: systemClock, manager: () => leading, process: () => facts });
   metrics.proposed(3);
   const pauses = { longestMs: 60, waitedMs: 0, gcPauses: [{ kind: 'major' as const, ms: 20 }] };
   metrics.loopPeriod({ longestMs: 60, workMs: 55, gcMs: 20, cause: 'work' }, pauses);
@@ -82,7 +83,7 @@ test('a manager tells of its log, its store and its event loop', async () => {
 
 test('a node that is no manager any more has no numbers of one', async () => {
   let current: ManagerApi | undefined = await manager();
-  const metrics = new Metrics({ manager: () => current, process: () => facts });
+  const metrics = new Metrics({ clock: systemClock, manager: () => current, process: () => facts });
   await metrics.scrape();
   current = undefined;
   const samples = parse(await metrics.scrape());
@@ -95,7 +96,11 @@ test('a node that is no manager any more has no numbers of one', async () => {
 });
 
 test('docs/metrics.md has every metric, and no other', async () => {
-  const metrics = new Metrics({ manager: () => undefined, process: () => facts });
+  const metrics = new Metrics({
+    clock: systemClock,
+    manager: () => undefined,
+    process: () => facts,
+  });
   const text = await metrics.scrape();
   const known = Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name]) => name as string);
   const docs = await readFile('docs/metrics.md', 'utf8');
@@ -107,7 +112,11 @@ test('docs/metrics.md has every metric, and no other', async () => {
 });
 
 test('the port for metrics serves them and nothing else', async () => {
-  const metrics = new Metrics({ manager: () => undefined, process: () => facts });
+  const metrics = new Metrics({
+    clock: systemClock,
+    manager: () => undefined,
+    process: () => facts,
+  });
   const server = createServer(metricsHandler(metrics));
   await new Promise<void>((resolve) => server.listen(0, LOOPBACK, resolve));
   const { port } = server.address() as AddressInfo;
