@@ -12,9 +12,9 @@ import {
 } from '../proto/gen/swarm/specs.ts';
 import { IssuanceState, NodeRole } from '../proto/gen/swarm/types.ts';
 import { allocateNetwork } from './allocator/network.ts';
-import { generateJoinToken, newUnlockKey, type SecurityConfig } from './ca/index.ts';
+import { generateJoinToken, newUnlockKey } from './ca/index.ts';
 import { PREDEFINED_LABEL } from './control/index.ts';
-import type { BootstrapMode } from './manager-init.ts';
+import type { BootstrapMode, ManagerSecurity } from './manager-init.ts';
 import type { WriteTx } from './store/types.ts';
 
 const HOUR_MS = 3_600_000;
@@ -26,7 +26,7 @@ const PREDEFINED_NETWORKS = ['bridge', 'host'];
 export interface ClusterSetup {
   readonly clock: Clock;
   readonly random: Random;
-  readonly securityConfig: SecurityConfig;
+  readonly securityConfig: ManagerSecurity;
   /** Set in the process that begins the cluster. */
   readonly bootstrap: BootstrapMode | undefined;
 }

@@ -3,8 +3,9 @@ import { errorMessage } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Startable } from '../common/startable.ts';
 import { TriggerLoop } from '../common/trigger-loop.ts';
-import { type KeyFile, type SecurityConfig, unlockKeyOf } from './ca/index.ts';
+import { type KeyFile, unlockKeyOf } from './ca/index.ts';
 import type { Consensus } from './consensus/index.ts';
+import type { ManagerSecurity } from './manager-init.ts';
 import type { Store } from './store/types.ts';
 
 export interface LockKeeperComponents {
@@ -12,7 +13,7 @@ export interface LockKeeperComponents {
   readonly logger: Logger;
   readonly store: Pick<Store, 'view' | 'subscribe'>;
   readonly keys: KeyFile;
-  readonly securityConfig: Pick<SecurityConfig, 'isKeyEncrypted' | 'encryptKey' | 'renew'>;
+  readonly securityConfig: Pick<ManagerSecurity, 'isKeyEncrypted' | 'encryptKey' | 'renew'>;
   readonly consensus: Pick<Consensus, 'rotateKeys'>;
 }
 

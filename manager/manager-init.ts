@@ -1,23 +1,46 @@
+import type { ClientOptions } from '@grpc/grpc-js';
 import type { Clock } from '../common/clock.ts';
+import type { Files } from '../common/files.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
 import type { Pacing } from '../common/slices.ts';
 import type { ClusterSpec, NodeSpec_Availability } from '../proto/gen/swarm/specs.ts';
-import type { KeyFile, SecurityConfig } from './ca/index.ts';
-import type { OpenLogDb } from './consensus/index.ts';
+import type { KeyFile, RootCa, SecurityConfig } from './ca/index.ts';
+import type { Consensus } from './consensus/index.ts';
 import type { GossipOpinion } from './dispatcher/dispatcher.ts';
+import type { RpcListener, RpcServerComponents } from './rpc-server.ts';
+import type { SecurityConfigApi } from './types.ts';
 
-export interface ManagerComponents extends Pacing {
+/** What a manager asks of the identity of its node: `SecurityConfig` in the daemon. */
+export interface ManagerSecurity
+  extends SecurityConfigApi,
+    Pick<SecurityConfig, 'isKeyEncrypted' | 'encryptKey' | 'copy' | 'remotes'> {
+  readonly rootCa: Pick<RootCa, 'digest' | 'certificatePem' | 'keyPem'>;
+}
+
+/**
+ * What a manager does to the world outside of its process. Left out, it is done to this machine; a
+ * simulation puts its own disk and network here.
+ */
+export interface ManagerEdge {
+  readonly files?: Files | undefined;
+  /** Makes the server of port 2377; by default gRPC over TLS on a socket. */
+  readonly createServer?: ((components: RpcServerComponents) => RpcListener) | undefined;
+  /** Of every connection to another manager. */
+  readonly clientOptions?: ClientOptions | undefined;
+  /** Opens or begins the replicated log; by default `Consensus.open`, which keeps it in LevelDB. */
+  readonly openLog?: typeof Consensus.open | undefined;
+}
+
+export interface ManagerComponents extends ManagerEdge, Pacing {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly securityConfig: SecurityConfig;
+  readonly securityConfig: ManagerSecurity;
   /** What this node's gossip says of the others' life: the dispatcher then waits less for the dead. */
   readonly gossip?: GossipOpinion;
   /** Told how long each proposal took until it was applied here, milliseconds. */
   readonly onProposed?: ((ms: number) => void) | undefined;
-  /** Where the log is kept; LevelDB by default. */
-  readonly openLogDb?: OpenLogDb;
   /** From `readManagerKeys`. A manager that is not locked, or is new, finds them itself. */
   readonly keys?: KeyFile | undefined;
 }

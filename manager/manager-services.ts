@@ -17,12 +17,12 @@ import { type LeaderProxyComponents, leaderProxy } from './leader-proxy.ts';
 import type { LeaderRole } from './leader-role.ts';
 import { logBrokerService, logsService } from './logbroker/service.ts';
 import type { ManagerComponents } from './manager-init.ts';
-import type { RpcServer } from './rpc-server.ts';
+import type { RpcListener } from './rpc-server.ts';
 import type { Store } from './store/types.ts';
 import type { ControlApi } from './types.ts';
 
 export interface ManagerServicesComponents extends ManagerComponents, LeaderProxyComponents {
-  readonly server: RpcServer;
+  readonly server: RpcListener;
   readonly store: Store;
   /** Undefined until this manager is a Raft member. */
   readonly consensus: () => Consensus | undefined;

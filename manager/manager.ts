@@ -11,12 +11,10 @@ import {
 import { RaftMembershipServiceService as MembershipService } from '../proto/gen/swarm/raft.ts';
 import { writeBackup } from './backup/write-backup.ts';
 import {
-  authorizationInterceptor,
   type ExternalCaComponents,
   formatUnlockKey,
   httpsPost,
   type KeyFile,
-  OpenCalls,
   unlockKeyOf,
 } from './ca/index.ts';
 import type { Consensus, MemberStatus } from './consensus/index.ts';
@@ -33,10 +31,10 @@ import { waitForLeader, waitForNextLeader } from './leader-wait.ts';
 import { LeadershipFollower } from './leadership-follower.ts';
 import { LockKeeper } from './lock-keeper.ts';
 import type { ManagerComponents, ManagerInit } from './manager-init.ts';
-import { addManagerServices } from './manager-services.ts';
+import { createManagerServer } from './manager-server.ts';
 import { openConsensus, openManagerKeys, removeManagerState } from './raft-state.ts';
 import { callUnary } from './rpc.ts';
-import { RpcServer } from './rpc-server.ts';
+import type { RpcListener } from './rpc-server.ts';
 import { kinds } from './store/kinds.ts';
 import { MemoryStore } from './store/memory-store.ts';
 import type { Commit, Kind, ReadTx } from './store/types.ts';
@@ -61,7 +59,7 @@ export class Manager implements ManagerApi {
   readonly #components: ManagerComponents;
   readonly #init: ManagerInit;
   readonly #store: MemoryStore;
-  readonly #server: RpcServer;
+  readonly #server: RpcListener;
   readonly #leadership: LeadershipFollower<LeaderRole>;
   readonly #leaderLink: LeaderLink;
   readonly #leaderCalls: LeaderCalls;
@@ -78,7 +76,7 @@ export class Manager implements ManagerApi {
     this.#components = components;
     this.#init = init;
     this.#keys = components.keys;
-    const { clock, logger, securityConfig: security } = components;
+    const { clock, logger, securityConfig: security, clientOptions } = components;
     this.#store = new MemoryStore({
       clock,
       yieldTurn: components.yieldTurn,
@@ -90,7 +88,7 @@ export class Manager implements ManagerApi {
       logger,
       createRole: () => this.#createRole(),
     });
-    this.#leaderLink = new LeaderLink({ consensus: this, security });
+    this.#leaderLink = new LeaderLink({ consensus: this, security, clientOptions });
     this.#localControl = leaderControl(this.#controlContext());
     const leader = () => this.#leaderLink.client();
     this.#leaderCalls = new LeaderCalls({ clock, leader });
@@ -172,7 +170,7 @@ export class Manager implements ManagerApi {
   /** Removes the log and its keys, after which the TLS key must be readable without them. */
   async discardState(): Promise<void> {
     await this.#components.securityConfig.encryptKey(undefined);
-    await removeManagerState(this.#init.stateDir);
+    await removeManagerState(this.#init.stateDir, this.#components.files);
   }
 
   leader(): MemberStatus | undefined {
@@ -371,19 +369,9 @@ export class Manager implements ManagerApi {
     return { post: httpsPost, tls: () => securityConfig.copy(undefined) };
   }
 
-  #createServer(): RpcServer {
-    const { clock, securityConfig } = this.#components;
-    const identity = () => securityConfig.identity;
-    const isRemoved = (nodeId: string) => this.#isRemoved(nodeId);
-    const openCalls = new OpenCalls();
-    this.#store.subscribe(({ changes, restored }) => {
-      if (restored || changes.some(({ kind }) => kind === 'cluster')) openCalls.endOf(isRemoved);
-    });
-    const interceptors = [authorizationInterceptor({ identity, isRemoved, openCalls })];
-    const server = new RpcServer({ clock, security: securityConfig, interceptors });
-    addManagerServices({
+  #createServer(): RpcListener {
+    return createManagerServer({
       ...this.#components,
-      server,
       store: this.#store,
       consensus: () => this.#consensus,
       role: () => this.#leadership.role,
@@ -391,15 +379,8 @@ export class Manager implements ManagerApi {
       controlContext: this.#controlContext(),
       isLeader: () => this.isLeader,
       leader: () => this.#leaderLink.client(),
-      identity,
+      identity: () => this.#components.securityConfig.identity,
     });
-    return server;
-  }
-
-  #isRemoved(nodeId: string): boolean {
-    const { clusterId } = this.#components.securityConfig.identity;
-    const cluster = this.#store.view((tx) => tx.get('cluster', clusterId));
-    return cluster !== undefined && Object.hasOwn(cluster.blacklistedCertificates, nodeId);
   }
 
   #followSnapshotPolicy(consensus: Consensus, { changes, restored }: Commit): void {

@@ -1,4 +1,4 @@
-import { Client, type ServiceError } from '@grpc/grpc-js';
+import { Client, type ClientOptions, type ServiceError } from '@grpc/grpc-js';
 import { type Clock, sleep } from '../common/clock.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
@@ -23,6 +23,7 @@ export interface RaftJoinComponents {
   readonly random: Random;
   readonly logger: Logger;
   readonly securityConfig: Pick<SecurityConfigApi, 'clientCredentials'>;
+  readonly clientOptions?: ClientOptions | undefined;
 }
 
 /**
@@ -46,8 +47,8 @@ export async function requestUnlockKey(
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   const ask = async (remote: string) => {
-    const { clock, securityConfig } = components;
-    const client = new Client(remote, securityConfig.clientCredentials(NodeRole.MANAGER));
+    const { clock } = components;
+    const client = clientOf(components, remote);
     try {
       const options = { timeoutMs: JOIN_TIMEOUT_MS, signal, clock };
       return (await callUnary(client, CAService.getUnlockKey, {}, options)).response.unlockKey;
@@ -101,12 +102,13 @@ async function joinVia(
 }
 
 async function joinAt(
-  { clock, securityConfig }: RaftJoinComponents,
+  components: RaftJoinComponents,
   target: string,
   addr: string,
   signal: AbortSignal,
 ): Promise<RaftJoinResponse> {
-  const client = new Client(target, securityConfig.clientCredentials(NodeRole.MANAGER));
+  const { clock } = components;
+  const client = clientOf(components, target);
   try {
     const options = { timeoutMs: JOIN_TIMEOUT_MS, signal, clock };
     const request = { addr, raftId: 0 };
@@ -114,6 +116,11 @@ async function joinAt(
   } finally {
     client.close();
   }
+}
+
+function clientOf(components: RaftJoinComponents, target: string): Client {
+  const { securityConfig, clientOptions } = components;
+  return new Client(target, securityConfig.clientCredentials(NodeRole.MANAGER), clientOptions);
 }
 
 function leaderNamedBy(error: unknown): string | undefined {

@@ -1,6 +1,6 @@
-import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSwarmError, SwarmError } from '../common/errors.ts';
+import { type Files, machineFiles } from '../common/files.ts';
 import { NodeRole } from '../proto/gen/swarm/types.ts';
 import { damagedKeyFile, KeyFile, SecurityConfig } from './ca/index.ts';
 import { Consensus, type ConsensusComponents, type ConsensusInit } from './consensus/index.ts';
@@ -31,10 +31,11 @@ export async function openManagerKeys(
   init: ManagerInit,
   signal: AbortSignal,
 ): Promise<KeyFile> {
+  const { files = machineFiles } = components;
   const path = keyPath(init.stateDir);
   const stored = await KeyFile.read(components, { path });
   if (stored) return stored;
-  if (await exists(logDir(init.stateDir))) {
+  if (await files.exists(logDir(init.stateDir))) {
     throw damagedKeyFile(path, 'it is missing, and the log that it opens is there');
   }
   const { mode } = init;
@@ -45,8 +46,11 @@ export async function openManagerKeys(
 }
 
 /** Removes the log and its keys, after a demotion or before a new life. The manager must be stopped. */
-export async function removeManagerState(stateDir: string): Promise<void> {
-  await rm(raftDir(stateDir), { recursive: true, force: true });
+export async function removeManagerState(
+  stateDir: string,
+  files: Files = machineFiles,
+): Promise<void> {
+  await files.remove(raftDir(stateDir));
 }
 
 export interface OpenConsensusComponents extends ManagerComponents {
@@ -65,13 +69,14 @@ export async function openConsensus(
   signal: AbortSignal,
   onFailure: (error: SwarmError) => void,
 ): Promise<Consensus> {
-  const { securityConfig, logger } = components;
+  const { securityConfig, logger, clientOptions, openLog = Consensus.open } = components;
   const { mode, advertiseAddr: addr } = init;
   const own: ConsensusComponents = {
     ...components,
     logger: logger.child({ module: 'consensus' }),
     dial: (nodeId) => ({
       credentials: securityConfig.clientCredentials(NodeRole.MANAGER, nodeId),
+      options: clientOptions,
     }),
   };
   const boot: ConsensusInit = {
@@ -81,12 +86,12 @@ export async function openConsensus(
     onFailure: (error) => onFailure(error),
     onRemoved: () => init.onRemoved?.(),
   };
-  if (mode.type === 'bootstrap') return Consensus.open(own, { ...boot, bootstrap: true });
+  if (mode.type === 'bootstrap') return openLog(own, { ...boot, bootstrap: true });
   if (mode.type === 'force-new-cluster') {
-    return Consensus.open(own, { ...boot, forceNewCluster: true });
+    return openLog(own, { ...boot, forceNewCluster: true });
   }
   try {
-    return await Consensus.open(own, boot);
+    return await openLog(own, boot);
   } catch (error) {
     // There is no log yet: a node that has only just become a manager.
     if (!isSwarmError(error, 'SWM_FAILED_PRECONDITION')) throw error;
@@ -94,7 +99,7 @@ export async function openConsensus(
   const remotes = mode.type === 'join' ? mode.remotes : securityConfig.remotes();
   const { raftId, membership } = await requestRaftJoin(components, remotes, addr, signal);
   if (!membership) throw new SwarmError('SWM_INTERNAL', 'the leader named no Raft members');
-  return Consensus.open(own, { ...boot, join: { raftId, membership } });
+  return openLog(own, { ...boot, join: { raftId, membership } });
 }
 
 /** The log of the manager whose membership is in `stateDir`. */
@@ -105,13 +110,6 @@ export function logDir(stateDir: string): string {
 /** Its secrets. */
 export function keyPath(stateDir: string): string {
   return join(raftDir(stateDir), 'keys.json');
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function raftDir(stateDir: string): string {

@@ -18,7 +18,20 @@ export interface RpcServerComponents {
 }
 
 /** The one gRPC listener of a manager. */
-export class RpcServer {
+export interface RpcListener {
+  /** `definition` is what ts-proto exports as `<Name>Service`. */
+  add<S extends UntypedServiceImplementation>(
+    definition: Readonly<Record<string, unknown>>,
+    implementation: S,
+  ): void;
+  /** Rejects with SWM_FAILED_PRECONDITION when the address, host:port, is not to be had. */
+  listen(addr: string): Promise<void>;
+  /** Lets calls under way finish, but not for long: streams of peers and agents have no end. */
+  stop(): Promise<void>;
+}
+
+/** On a socket, with TLS. */
+export class RpcServer implements RpcListener {
   readonly #components: RpcServerComponents;
   readonly #server: Server;
 
@@ -32,7 +45,6 @@ export class RpcServer {
     });
   }
 
-  /** `definition` is what ts-proto exports as `<Name>Service`. */
   add<S extends UntypedServiceImplementation>(
     definition: Readonly<Record<string, unknown>>,
     implementation: S,
@@ -40,7 +52,6 @@ export class RpcServer {
     this.#server.addService(definition as unknown as ServiceDefinition, implementation);
   }
 
-  /** Rejects with SWM_FAILED_PRECONDITION when the address is not to be had. */
   listen(addr: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(addr, this.#components.security.serverCredentials(), (error) =>
@@ -49,7 +60,6 @@ export class RpcServer {
     });
   }
 
-  /** Lets calls under way finish, but not for long: streams of peers and agents have no end. */
   stop(): Promise<void> {
     return new Promise((resolve) => {
       const force = this.#components.clock.setTimer(SHUTDOWN_GRACE_MS, () => {

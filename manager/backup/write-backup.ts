@@ -29,7 +29,7 @@ export interface BackupComponents extends Pacing {
   readonly store: Pick<Store, 'view'>;
   readonly consensus: { capture(): Capture };
   readonly keys: KeyFile;
-  readonly securityConfig: SecurityConfig;
+  readonly securityConfig: Pick<SecurityConfig, 'identity' | 'copy'>;
 }
 
 /** The manager as of this call, as a tar (see `archive.ts`); the cluster goes on meanwhile. */

@@ -1,9 +1,8 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { writeFileAtomic } from '../../common/atomic-file.ts';
 import { decodeChecked, encodeChecked } from '../../common/checksum.ts';
 import { damagedFile } from '../../common/damage.ts';
 import { errorMessage, type SwarmError } from '../../common/errors.ts';
+import { type Files, machineFiles } from '../../common/files.ts';
 import type { Random } from '../../common/random.ts';
 import { unlockKeyNeeded, wrongUnlockKey } from './unlock-key.ts';
 
@@ -26,6 +25,12 @@ interface Secrets {
   readonly passphrase: Uint8Array;
 }
 
+export interface KeyFileComponents {
+  readonly random: Random;
+  /** Where the file is; this machine's by default. */
+  readonly files?: Files | undefined;
+}
+
 export interface KeyFileInit {
   readonly path: string;
   /** The cluster's unlock key, needed while the file is locked; a new file is locked with it. */
@@ -45,17 +50,19 @@ export interface KeyFileInit {
 export class KeyFile {
   readonly #path: string;
   readonly #random: Random;
+  readonly #files: Files;
   #secrets: Secrets;
   #unlockKey: Uint8Array | undefined;
 
   private constructor(
     path: string,
-    random: Random,
+    { random, files = machineFiles }: KeyFileComponents,
     secrets: Secrets,
     unlockKey: Uint8Array | undefined,
   ) {
     this.#path = path;
     this.#random = random;
+    this.#files = files;
     this.#secrets = secrets;
     this.#unlockKey = unlockKey;
   }
@@ -64,28 +71,29 @@ export class KeyFile {
    * Reads the file, or makes it with fresh keys. Throws SWM_LOCKED without the unlock key that it
    * needs, SWM_UNAUTHENTICATED with a wrong one, SWM_DAMAGED when it is not what was written.
    */
-  static async open(components: { readonly random: Random }, init: KeyFileInit): Promise<KeyFile> {
+  static async open(components: KeyFileComponents, init: KeyFileInit): Promise<KeyFile> {
     return (await KeyFile.read(components, init)) ?? (await KeyFile.#create(components, init));
   }
 
   /** As `open`, but undefined when there is no file. */
   static async read(
-    components: { readonly random: Random },
+    components: KeyFileComponents,
     init: KeyFileInit,
   ): Promise<KeyFile | undefined> {
-    const content = await readContent(init.path);
+    const content = await readContent(components.files ?? machineFiles, init.path);
     if (!content) return undefined;
     const unlockKey = content.locked ? init.unlockKey : undefined;
     const secrets = readSecrets(content, unlockKey);
-    return new KeyFile(init.path, components.random, secrets, unlockKey);
+    return new KeyFile(init.path, components, secrets, unlockKey);
   }
 
   static async #create(
-    { random }: { readonly random: Random },
+    components: KeyFileComponents,
     { path, unlockKey }: KeyFileInit,
   ): Promise<KeyFile> {
+    const { random } = components;
     const secrets = { keys: [random.bytes(KEY_SIZE)], passphrase: random.bytes(KEY_SIZE) };
-    const file = new KeyFile(path, random, secrets, unlockKey);
+    const file = new KeyFile(path, components, secrets, unlockKey);
     await file.#write(secrets, unlockKey);
     return file;
   }
@@ -142,7 +150,7 @@ export class KeyFile {
 
   /** Nothing is sealed with a key that a crash could take away: memory follows the disk. */
   async #write(secrets: Secrets, unlockKey: Uint8Array | undefined): Promise<void> {
-    await writeFileAtomic(this.#path, this.#encode(secrets, unlockKey), 0o600);
+    await this.#files.write(this.#path, this.#encode(secrets, unlockKey), 0o600);
     this.#secrets = secrets;
     this.#unlockKey = unlockKey;
   }
@@ -166,14 +174,9 @@ export class KeyFile {
   }
 }
 
-async function readContent(path: string): Promise<KeyFileContent | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+async function readContent(files: Files, path: string): Promise<KeyFileContent | undefined> {
+  const text = await files.read(path);
+  if (text === undefined) return undefined;
   let content: KeyFileContent;
   try {
     content = decodeChecked<KeyFileContent>(text);

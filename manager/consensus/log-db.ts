@@ -26,7 +26,10 @@ export interface LogDb {
   keys(range?: KeyRange): Promise<string[]>;
   /** In key order. */
   entries(range: KeyRange): AsyncIterable<readonly [key: string, value: Buffer]>;
-  /** Drops the old values of keys that were written anew. */
+  /**
+   * Drops the old values of keys that were written anew, and makes durable what was written before
+   * this was called: LevelDB moves it into tables, and syncs those before it drops anything.
+   */
   compact(): Promise<void>;
 }
 

@@ -7,6 +7,7 @@ import type { SecurityConfigApi } from '../types.ts';
 export interface LeaderLinkComponents {
   readonly consensus: Pick<ConsensusApi, 'leader'>;
   readonly security: Pick<SecurityConfigApi, 'clientCredentials' | 'onChange'>;
+  readonly clientOptions?: ClientOptions | undefined;
 }
 
 /** A leader that is gone without a word is noticed within seconds, also by streams at rest. */
@@ -43,12 +44,11 @@ export class LeaderLink {
     const target = `${nodeId}@${addr}`;
     if (target !== this.#target) this.#drop();
     this.#target = target;
-    const { security } = this.#components;
-    this.#client ??= new Client(
-      addr,
-      security.clientCredentials(NodeRole.MANAGER, nodeId),
-      CONNECTION_OPTIONS,
-    );
+    const { security, clientOptions } = this.#components;
+    this.#client ??= new Client(addr, security.clientCredentials(NodeRole.MANAGER, nodeId), {
+      ...CONNECTION_OPTIONS,
+      ...clientOptions,
+    });
     return this.#client;
   }
 

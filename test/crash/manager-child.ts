@@ -10,6 +10,7 @@ import { errorMessage, isSwarmError } from '../../common/errors.ts';
 import { silentLogger } from '../../common/logger.ts';
 import { systemRandom } from '../../common/random.ts';
 import { formatUnlockKey, unlockKeyOf } from '../../manager/ca/index.ts';
+import { Consensus } from '../../manager/consensus/index.ts';
 import {
   Manager,
   type ManagerMode,
@@ -83,8 +84,9 @@ async function open(): Promise<Manager> {
       };
   const openLogDb = (dir: string) =>
     watchedLogDb(dir, points, (synced) => journal.write({ type: 'synced', synced }));
+  const openLog: typeof Consensus.open = (own, init) => Consensus.open({ ...own, openLogDb }, init);
   return new Manager(
-    { ...components, securityConfig, keys: opened?.keys, openLogDb },
+    { ...components, securityConfig, keys: opened?.keys, openLog },
     { stateDir, listenAddr: task.addr, advertiseAddr: task.addr, mode },
   );
 }

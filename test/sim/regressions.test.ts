@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSwarmError } from '../../common/errors.ts';
+import { KeyRotation } from '../../proto/gen/swarm/control.ts';
 import { Config } from '../../proto/gen/swarm/objects.ts';
 import { SimCluster } from './cluster/sim-cluster.ts';
-import type { SimManager } from './cluster/sim-manager.ts';
+import { CLUSTER_ID, type SimManager } from './cluster/sim-manager.ts';
 import { Trace } from './world/trace.ts';
 import { World } from './world/world.ts';
 
@@ -46,7 +47,7 @@ test('nothing is applied before the snapshot on disk is loaded', async () => {
   manager.crash(false);
   await write(cluster, 5);
   manager.disk.slowness = 60_000;
-  manager.start('restart');
+  manager.start();
   assert.ok(await cluster.world.until(() => manager.life?.ready ?? false, 600_000));
   manager.disk.slowness = 1;
   assert.ok(await cluster.world.until(() => cluster.isSettled(), 300_000));
@@ -73,7 +74,7 @@ test('changes of the members that a snapshot overtakes are not made again', asyn
     await demoting;
     await write(cluster, 200);
     manager.disk.slowness = 60_000;
-    manager.start('restart');
+    manager.start();
     // The old snapshot is still being read when the new one comes.
     assert.ok(await cluster.world.until(() => manager.consensus !== undefined, 900_000));
     manager.disk.slowness = 1;
@@ -92,8 +93,8 @@ test('a manager whose disk is damaged says so, and loses nobody anything', async
     await write(cluster, 30 + 10 * seed);
     const manager = follower(cluster);
     manager.crash(true);
-    const key = manager.disk.flip();
-    manager.start('restart');
+    const key = manager.rot();
+    manager.start();
     const isDecided = () => manager.failure !== undefined || (manager.life?.ready ?? false);
     assert.ok(await cluster.world.until(isDecided, 30_000), `${key}: neither runs nor refuses`);
     if (manager.failure === undefined) continue;
@@ -103,4 +104,27 @@ test('a manager whose disk is damaged says so, and loses nobody anything', async
     await write(cluster, 3);
   }
   assert.ok(refusals > 0, 'no bit that flipped was missed');
+});
+
+// The old key is forgotten only when nothing on the platter needs it any more.
+test('a manager that was just locked survives a power failure', async () => {
+  for (let seed = 1; seed <= 5; seed++) {
+    const cluster = await newCluster(3, seed);
+    await write(cluster, 20);
+    const leading = cluster.leader()!.life!.manager!;
+    const { spec, meta } = leading.readLocal((tx) => tx.get('cluster', CLUSTER_ID))!;
+    const locking = leading.control.updateCluster(
+      meta!.version!.index,
+      { ...spec!, encryptionConfig: { autoLockManagers: true } },
+      KeyRotation.fromPartial({}),
+    );
+    const manager = follower(cluster);
+    const isLocked = () => leading.heldUnlockKey !== undefined && cluster.isLockedAsTold();
+    assert.ok(await cluster.world.until(isLocked, 30_000, 1), 'locked');
+    await locking;
+    manager.crash(true);
+    manager.start();
+    assert.ok(await cluster.world.until(() => manager.life!.ready, 30_000), `${manager.failure}`);
+    assert.ok(await cluster.world.until(() => cluster.isSettled(), 30_000), 'settled');
+  }
 });

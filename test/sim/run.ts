@@ -105,6 +105,9 @@ async function story(cast: Cast): Promise<void> {
     throw new Violation('the members do not agree, a minute after the faults');
   }
   await converge(cast);
+  if (!(await world.until(() => cluster.isLockedAsTold(), RECOVERY_MS, 100))) {
+    throw new Violation('what a manager has on disk is not locked as the cluster says');
+  }
   cluster.assertEqual();
   const life = cluster.leader()!.life!;
   clients.judge(life);

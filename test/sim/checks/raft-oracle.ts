@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { type Entry, type HardState, type Message, MessageType } from 'raft-ts';
+import type { Consensus } from '../../../manager/consensus/consensus.ts';
 import { decodePack } from '../../../manager/consensus/entry-pack.ts';
 import {
   fromJson,
@@ -7,9 +8,9 @@ import {
   MANIFEST_KEY,
   PACKS,
 } from '../../../manager/consensus/log-records.ts';
-import { Vault } from '../../../manager/consensus/vault.ts';
-import { KEYS, type ManagerLife, type SimManager } from '../cluster/sim-manager.ts';
-import type { SimDisk } from '../world/sim-disk.ts';
+import { type KeyRing, Vault } from '../../../manager/consensus/vault.ts';
+import type { ManagerLife } from '../cluster/manager-life.ts';
+import type { SimManager } from '../cluster/sim-manager.ts';
 import { Violation, type World } from '../world/world.ts';
 
 interface Seen {
@@ -44,13 +45,13 @@ export class RaftOracle {
   readonly #applied = new Map<number, number>();
   /** The highest index that was applied by anybody whose term was this. */
   readonly #appliedInTerm = new Map<number, number>();
-  readonly #seen = new WeakMap<ManagerLife, Seen>();
-  readonly #vault: Vault;
+  /** From its disk a log begins again where that is. */
+  readonly #seen = new WeakMap<Consensus, Seen>();
+  readonly #vaults = new WeakMap<KeyRing, Vault>();
   elections = 0;
 
   constructor(world: World) {
     this.#world = world;
-    this.#vault = new Vault({ keys: KEYS, random: world.random() });
   }
 
   /** The number of entries that were applied anywhere. */
@@ -101,7 +102,7 @@ export class RaftOracle {
     if (!consensus || life.process.ended) return;
     consensus.assertInvariants();
     const { term, commitIndex, appliedIndex, lastIndex, firstIndex } = consensus.stats();
-    const seen = this.#seen.get(life) ?? { term: 0, commitIndex: 0, appliedIndex: 0 };
+    const seen = this.#seen.get(consensus) ?? { term: 0, commitIndex: 0, appliedIndex: 0 };
     const { name } = life.host;
     if (term < seen.term) this.#fail(`${name}: term ${seen.term} went back to ${term}`);
     if (commitIndex < seen.commitIndex) {
@@ -116,7 +117,7 @@ export class RaftOracle {
     if (commitIndex > lastIndex || firstIndex > commitIndex + 1) {
       this.#fail(`${name}: log ${firstIndex}..${lastIndex}, commit ${commitIndex}`);
     }
-    this.#seen.set(life, { term, commitIndex, appliedIndex });
+    this.#seen.set(consensus, { term, commitIndex, appliedIndex });
   }
 
   #term(life: ManagerLife): { term: number } {
@@ -154,41 +155,53 @@ export class RaftOracle {
 
   /** Within a term nothing that was acknowledged is taken back, so the disk must have it still. */
   #isDurable(from: SimManager, { term, type, to, index }: Message): void {
-    const hard = this.#hardState(from.disk);
+    const hard = this.#hardState(from);
     if (!hard || hard.term < term) {
       this.#fail(`${from.name} spoke for term ${term}, but its disk has ${hard?.term}`);
     } else if (hard.term === term && type === MessageType.VoteResp && hard.vote !== to) {
       this.#fail(`${from.name} gave ${to} a vote that its disk does not have`);
     } else if (hard.term === term && type === MessageType.AppResp) {
-      const last = this.#lastIndex(from.disk);
+      const last = this.#lastIndex(from);
       if (last < index) {
         this.#fail(`${from.name} acknowledged entry ${index}, but its disk ends at ${last}`);
       }
     }
   }
 
-  #hardState(disk: SimDisk): HardState | undefined {
-    const sealed = disk.durable(HARD_STATE_KEY);
-    return sealed && this.#opened(HARD_STATE_KEY, sealed, fromJson<HardState>);
+  #hardState(host: SimManager): HardState | undefined {
+    const sealed = host.disk.durable(HARD_STATE_KEY);
+    return sealed && this.#opened(host, HARD_STATE_KEY, sealed, fromJson<HardState>);
   }
 
-  #lastIndex(disk: SimDisk): number {
+  #lastIndex(host: SimManager): number {
+    const { disk } = host;
     const pack = disk.lastDurableKey(PACKS);
     const manifest = disk.durable(MANIFEST_KEY);
     const snapshot = manifest
-      ? this.#opened(MANIFEST_KEY, manifest, fromJson<{ index: number }>).index
+      ? this.#opened(host, MANIFEST_KEY, manifest, fromJson<{ index: number }>).index
       : 0;
     if (!pack) return snapshot;
-    const { entries } = this.#opened(pack, disk.durable(pack)!, decodePack);
+    const { entries } = this.#opened(host, pack, disk.durable(pack)!, decodePack);
     return Math.max(snapshot, entries.at(-1)!.index);
   }
 
   readonly #opening = new WeakMap<Buffer, unknown>();
 
-  #opened<T>(key: string, sealed: Buffer, decode: (plain: Buffer) => T): T {
-    if (!this.#opening.has(sealed))
-      this.#opening.set(sealed, decode(this.#vault.open(key, sealed)));
+  #opened<T>(host: SimManager, key: string, sealed: Buffer, decode: (plain: Buffer) => T): T {
+    if (!this.#opening.has(sealed)) {
+      this.#opening.set(sealed, decode(this.#vaultOf(host).open(key, sealed)));
+    }
     return this.#opening.get(sealed) as T;
+  }
+
+  #vaultOf({ life }: SimManager): Vault {
+    const keys = life!.log!.keys;
+    let vault = this.#vaults.get(keys);
+    if (!vault) {
+      vault = new Vault({ keys, random: this.#world.random() });
+      this.#vaults.set(keys, vault);
+    }
+    return vault;
   }
 
   #fail(message: string): void {

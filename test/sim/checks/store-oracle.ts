@@ -3,7 +3,7 @@ import { type AnyObject, kinds, wrap } from '../../../manager/store/kinds.ts';
 import type { MemoryStore } from '../../../manager/store/memory-store.ts';
 import type { Commit, Kind, ReadTx, StoreChange } from '../../../manager/store/types.ts';
 import { StoreObject } from '../../../proto/gen/swarm/store.ts';
-import type { ManagerLife } from '../cluster/sim-manager.ts';
+import type { ManagerLife } from '../cluster/manager-life.ts';
 import { assertLegal } from '../task-invariants.ts';
 import { Violation, type World } from '../world/world.ts';
 

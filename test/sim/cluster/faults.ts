@@ -3,8 +3,9 @@ import { type Random, randomInt, shuffled } from '../../../common/random.ts';
 import { NodeRole } from '../../../proto/gen/swarm/types.ts';
 import { GOOD_LINK, type LinkQuality } from '../world/network.ts';
 import type { World } from '../world/world.ts';
+import type { ManagerLife } from './manager-life.ts';
 import type { SimCluster } from './sim-cluster.ts';
-import type { ManagerLife, SimManager } from './sim-manager.ts';
+import type { SimManager } from './sim-manager.ts';
 import type { SimWorker } from './sim-worker.ts';
 
 /** Between two faults. */
@@ -168,7 +169,7 @@ export class Faults {
     if (manager.removed || manager.running || this.#lost.has(manager)) return;
     if (isDamage(manager.failure)) return;
     if (!this.#stopped && this.#random.float() < 0.3) this.#slowReads(manager);
-    manager.start('restart');
+    manager.start();
   }
 
   /** Its state takes seconds to load, in which the others talk to it already. */
@@ -280,7 +281,7 @@ export class Faults {
     if (!manager?.life?.ready || !this.#spareManagers().includes(manager)) return;
     manager.crash(true);
     this.#rotten = manager;
-    this.#log('rot', `${manager.name} ${manager.disk.flip()}`);
+    this.#log('rot', `${manager.name} ${manager.rot()}`);
     this.#later(() => this.#restart(manager));
     this.#tend(manager);
   }

@@ -5,7 +5,8 @@ import type { Recorded, RegisterOperation } from '../checks/linearizability.ts';
 import { checkRegister } from '../checks/linearizability.ts';
 import type { SimNetwork } from '../world/network.ts';
 import { Violation, type World } from '../world/world.ts';
-import type { ManagerLife, SimManager } from './sim-manager.ts';
+import type { ManagerLife } from './manager-life.ts';
+import type { SimManager } from './sim-manager.ts';
 
 export interface RegisterClientsComponents {
   readonly world: World;
@@ -120,10 +121,10 @@ export class RegisterClients {
   async #add(client: string): Promise<void> {
     const id = `add-${++this.#values}`;
     this.#attempted.add(id);
-    const outcome = await this.#ask(client, `add ${id}`, async ({ store }) => {
+    const outcome = await this.#ask(client, `add ${id}`, async (life) => {
       const spec = { annotations: { name: id } };
       await refusing(() =>
-        store.update((tx) => tx.create('config', Config.fromPartial({ id, spec }))),
+        life.store.update((tx) => tx.create('config', Config.fromPartial({ id, spec }))),
       );
       return undefined;
     });
@@ -184,20 +185,19 @@ export class RegisterClients {
   }
 }
 
-async function read({ consensus, store }: ManagerLife, key: string): Promise<string> {
-  if (!consensus) throw new Refused();
-  await consensus.readIndex();
-  return store.view((tx) => tx.get('config', key)?.spec?.annotations?.labels['value'] ?? '');
+async function read({ manager }: ManagerLife, key: string): Promise<string> {
+  if (!manager) throw new Refused();
+  return manager.read((tx) => tx.get('config', key)?.spec?.annotations?.labels['value'] ?? '');
 }
 
 async function write(
-  { store }: ManagerLife,
+  life: ManagerLife,
   key: string,
   expected: string | undefined,
   value: string,
 ): Promise<undefined> {
   await refusing(() =>
-    store.update((tx) => {
+    life.store.update((tx) => {
       const old = tx.get('config', key);
       const before = old?.spec?.annotations?.labels['value'] ?? '';
       if (expected !== undefined && before !== expected) throw new Refused();

@@ -1,18 +1,17 @@
 import { errorMessage, SwarmError } from '../../../common/errors.ts';
 import { type Random, randomInt } from '../../../common/random.ts';
-import { leaderControl } from '../../../manager/control/leader-control.ts';
 import type { ReadTx } from '../../../manager/store/types.ts';
 import type { ControlApi } from '../../../manager/types.ts';
+import { KeyRotation } from '../../../proto/gen/swarm/control.ts';
 import type { Node, Service } from '../../../proto/gen/swarm/objects.ts';
 import {
   NodeSpec_Availability as Availability,
   NetworkSpec,
   ServiceSpec,
 } from '../../../proto/gen/swarm/specs.ts';
-import { noExternalCa } from '../../support/no-external-ca.ts';
 import { Violation, type World } from '../world/world.ts';
+import type { ManagerLife } from './manager-life.ts';
 import type { SimCluster } from './sim-cluster.ts';
-import { CLUSTER_ID, type ManagerLife } from './sim-manager.ts';
 
 const SERVICES_MAX = 4;
 const NETWORKS_MAX = 3;
@@ -21,7 +20,13 @@ const PAUSE_MS = [200, 4_000] as const;
 
 type Action = readonly [weight: number, what: string, act: (control: ControlApi) => Promise<void>];
 
-/** Users who make, change and remove services and networks, and drain nodes, at whoever leads. */
+/** Mostly users ask the leader; other managers pass on what they are asked. */
+const AT_LEADER = 0.7;
+
+/**
+ * Users who make, change and remove services and networks, drain nodes, and lock and unlock the
+ * managers.
+ */
 export class ServiceClients {
   readonly #world: World;
   readonly #cluster: SimCluster;
@@ -59,9 +64,9 @@ export class ServiceClients {
     const life = this.#cluster.leader()?.life;
     for (const node of this.#all(life, (tx) => tx.all('node'))) {
       if (node.spec?.availability === Availability.ACTIVE) continue;
-      const { control, version, spec } = this.#at(life!, node);
-      const active = { ...spec, availability: Availability.ACTIVE };
-      control.updateNode(node.id, version, active).catch(() => undefined);
+      const version = node.meta?.version?.index ?? 0;
+      const active = { ...node.spec!, availability: Availability.ACTIVE };
+      life!.manager!.control.updateNode(node.id, version, active).catch(() => undefined);
     }
   }
 
@@ -74,7 +79,7 @@ export class ServiceClients {
   }
 
   #act(): void {
-    const life = this.#cluster.leader()?.life;
+    const life = this.#anyManager();
     if (!life) return;
     const actions = this.#actions(life);
     let dice = this.#random.float() * actions.reduce((sum, [weight]) => sum + weight, 0);
@@ -89,7 +94,7 @@ export class ServiceClients {
   #perform(life: ManagerLife, what: string, act: Action[2]): void {
     const log = (outcome: string) =>
       this.#world.log('user', 'control', `${what} at ${life.host.name}: ${outcome}`);
-    act(this.#control(life)).then(
+    act(life.manager!.control).then(
       () => {
         this.#done++;
         log('ok');
@@ -104,7 +109,7 @@ export class ServiceClients {
   #actions(life: ManagerLife): readonly Action[] {
     const services = this.#all(life, (tx) => tx.all('service'));
     const networks = this.#all(life, (tx) => tx.all('network')).filter(
-      ({ id }) => id !== 'ingress',
+      ({ spec }) => spec?.driverConfig?.name === 'overlay' && !spec.ingress,
     );
     const nodes = this.#all(life, (tx) => tx.all('node')).filter(({ id }) => id.startsWith('n'));
     const service = this.#pick(services);
@@ -124,6 +129,7 @@ export class ServiceClients {
     if (network) actions.push([1, `rm ${network.id}`, (c) => c.removeNetwork(network.id)]);
     if (service) actions.push(...this.#changes(service));
     if (node) actions.push(this.#availability(node));
+    actions.push(...this.#locking(life));
     return actions;
   }
 
@@ -174,6 +180,24 @@ export class ServiceClients {
     ];
   }
 
+  /** Managers are locked, with a new key or another one, and unlocked. */
+  #locking(life: ManagerLife): Action[] {
+    const [cluster] = this.#all(life, (tx) => tx.all('cluster'));
+    if (!cluster?.spec) return [];
+    const version = cluster.meta?.version?.index ?? 0;
+    const locked = cluster.spec.encryptionConfig?.autoLockManagers ?? false;
+    const change = async (control: ControlApi, autoLockManagers: boolean, rotate: boolean) => {
+      const spec = { ...cluster.spec!, encryptionConfig: { autoLockManagers } };
+      const rotation = KeyRotation.fromPartial({ managerUnlockKey: rotate });
+      await control.updateCluster(version, spec, rotation);
+    };
+    if (!locked) return [[0.5, 'lock', (c) => change(c, true, false)]];
+    return [
+      [0.3, 'unlock', (c) => change(c, false, false)],
+      [0.3, 'rotate the unlock key', (c) => change(c, true, true)],
+    ];
+  }
+
   async #createNetwork(control: ControlApi): Promise<void> {
     const name = `net-${++this.#names}`;
     const driverConfig = { name: 'overlay' };
@@ -211,17 +235,10 @@ export class ServiceClients {
     this.#kept.add(service.id);
   }
 
-  #control(life: ManagerLife): ControlApi {
-    const { store, consensus, process } = life;
-    const { clock, random } = process;
-    const members = { members: () => consensus?.members() ?? [] };
-    const clusterId = CLUSTER_ID;
-    return leaderControl({ store, members, clock, random, clusterId, external: noExternalCa });
-  }
-
-  #at(life: ManagerLife, node: Node) {
-    const version = node.meta?.version?.index ?? 0;
-    return { control: this.#control(life), version, spec: node.spec! };
+  #anyManager(): ManagerLife | undefined {
+    const leader = this.#cluster.leader()?.life;
+    if (this.#random.float() < AT_LEADER) return leader;
+    return this.#pick(this.#cluster.managers.filter(({ life }) => life?.ready))?.life;
   }
 
   #all<T>(life: ManagerLife | undefined, read: (tx: ReadTx) => Iterable<T>): T[] {

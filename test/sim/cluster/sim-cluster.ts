@@ -1,17 +1,20 @@
 import type { Message } from 'raft-ts';
 import { randomInt } from '../../../common/random.ts';
+import { unlockKeyOf } from '../../../manager/ca/index.ts';
 import type { ConsensusInit } from '../../../manager/consensus/index.ts';
 import { fromWire } from '../../../manager/consensus/wire.ts';
-import type { WriteTx } from '../../../manager/store/types.ts';
+import type { BootstrapMode } from '../../../manager/manager-init.ts';
+import { Node } from '../../../proto/gen/swarm/objects.ts';
 import { RaftMessageBatch, RaftService } from '../../../proto/gen/swarm/raft.ts';
+import { ClusterSpec, NodeSpec_Availability } from '../../../proto/gen/swarm/specs.ts';
 import { NodeRole } from '../../../proto/gen/swarm/types.ts';
 import { RaftOracle } from '../checks/raft-oracle.ts';
 import { digestOf, StoreOracle } from '../checks/store-oracle.ts';
 import { SimGrpc, type Tapped } from '../world/grpc.ts';
 import { SimNetwork } from '../world/network.ts';
 import { Violation, type World } from '../world/world.ts';
-import { type ManagerLife, SimManager } from './sim-manager.ts';
-import { agentServices, newNode, SimRole, setUpCluster } from './sim-role.ts';
+import type { ManagerLife } from './manager-life.ts';
+import { CLUSTER_ID, SimManager } from './sim-manager.ts';
 import { SimWorker } from './sim-worker.ts';
 
 export interface SimClusterInit {
@@ -23,8 +26,23 @@ export interface SimClusterInit {
   readonly tickMs?: number;
 }
 
-/** Small, so that a run sees many of them. */
-const SNAPSHOT_POLICY = { interval: 60, keep: 15 };
+/** Snapshots are small, so that a run sees many of them, and so is the history of tasks. */
+const SPEC = ClusterSpec.fromPartial({
+  annotations: { name: 'default' },
+  orchestration: { taskHistoryRetentionLimit: 3 },
+  dispatcher: { heartbeatPeriod: { seconds: 1 } },
+  raft: { snapshotInterval: 60, logEntriesForSlowFollowers: 15 },
+});
+/** 61 addresses: they come round again soon, and are enough even with those of a lost node. */
+const SUBNET_SIZE = 26;
+const BOOTSTRAP: BootstrapMode = {
+  type: 'bootstrap',
+  spec: SPEC,
+  availability: NodeSpec_Availability.ACTIVE,
+  defaultAddressPool: [],
+  subnetSize: SUBNET_SIZE,
+  dataPathPort: 0,
+};
 const ELECTION_MS = 1_000;
 const CLOCK_OFFSET_MS = 2_000;
 /** Some are so busy that long work is cut into slices. */
@@ -39,11 +57,11 @@ export class SimCluster {
   readonly storeOracle: StoreOracle;
   readonly managers: SimManager[] = [];
   readonly workers: SimWorker[] = [];
-  /** The managers of the beginning. */
-  readonly #first: readonly string[];
   readonly #drift: number;
   readonly #ticks: Pick<ConsensusInit, 'tickMs' | 'electionTicks'>;
   readonly #byName = new Map<string, SimManager>();
+  /** Those that the cluster ever had, the newest first. */
+  readonly #unlockKeys: Uint8Array[] = [];
 
   constructor(components: { readonly world: World }, init: SimClusterInit) {
     const { world } = components;
@@ -57,7 +75,6 @@ export class SimCluster {
     this.storeOracle = new StoreOracle(world);
     this.grpc.tap = (tapped) => this.#onMessage(tapped);
     for (let i = 0; i < init.managers; i++) this.#addManager();
-    this.#first = this.managers.map(({ name }) => name);
     for (let i = 1; i <= init.workers; i++) this.#addWorker(`n${i}`);
     world.addCheck(() => this.#inspect());
   }
@@ -65,9 +82,10 @@ export class SimCluster {
   /** The first manager begins the cluster, the others join it. */
   async boot(): Promise<void> {
     const [first, ...others] = this.managers;
-    first!.start('bootstrap');
-    await this.#must('the first manager leads', () => first!.consensus?.isLeader ?? false);
-    for (const manager of others) manager.start('restart');
+    first!.start(BOOTSTRAP);
+    await this.#must('the first manager leads', () => first!.life?.ready ?? false);
+    await this.#admit(others, this.workers);
+    for (const manager of others) manager.start();
     await this.#must('all managers vote', () => this.#voters() === this.managers.length);
     for (const worker of this.workers) worker.start();
   }
@@ -95,7 +113,7 @@ export class SimCluster {
     // Not to be started before it is a manager.
     manager.removed = true;
     await store.update((tx) => tx.create('node', newNode(manager.name, NodeRole.MANAGER)));
-    manager.start('restart');
+    manager.start({ type: 'join', remotes: this.addresses() });
   }
 
   /** A manager is demoted, which takes it out of the members. */
@@ -141,6 +159,29 @@ export class SimCluster {
     });
   }
 
+  /** Every manager that runs has what is on its disk locked as the cluster says. */
+  isLockedAsTold(): boolean {
+    const leader = this.leader()?.life;
+    const cluster = leader?.store.view((tx) => tx.get('cluster', CLUSTER_ID));
+    if (!cluster) return false;
+    const key = unlockKeyOf(cluster);
+    return this.managers.every((manager) => !manager.running || manager.isLockedWith(key));
+  }
+
+  /** Nodes that belong to the cluster from the beginning. */
+  async #admit(managers: readonly SimManager[], workers: readonly SimWorker[]): Promise<void> {
+    let admitted = false;
+    this.leader()!
+      .life!.store.update((tx) => {
+        for (const { name } of managers) tx.create('node', newNode(name, NodeRole.MANAGER));
+        for (const { name } of workers) tx.create('node', newNode(name, NodeRole.WORKER));
+      })
+      .then(() => {
+        admitted = true;
+      });
+    await this.#must('the nodes are there', () => admitted);
+  }
+
   async #must(what: string, condition: () => boolean): Promise<void> {
     if (await this.world.until(condition, 30_000)) return;
     throw new Violation(`not within 30 s at the start: ${what}`);
@@ -158,11 +199,10 @@ export class SimCluster {
       {
         world,
         grpc,
-        createRole: (life) => new SimRole(life, (tx) => this.#setUp(tx)),
-        services: agentServices,
         remotes: () => this.addresses(),
+        unlockKeys: () => this.#unlockKeys,
         observer: {
-          started: (life) => this.storeOracle.follow(life),
+          opens: (life) => this.#onOpen(life),
           applied: (life, index, data) => this.raftOracle.applied(life, index, data),
           leads: (life, isLeader) => this.#onLeadership(life, isLeader),
         },
@@ -172,7 +212,7 @@ export class SimCluster {
         clockRate: 1 + (2 * random.float() - 1) * this.#drift,
         cpuMs: CPU_MS[randomInt(random, 0, CPU_MS.length - 1)]!,
         clockOffset: (2 * random.float() - 1) * CLOCK_OFFSET_MS,
-        raft: { snapshotPolicy: SNAPSHOT_POLICY, ...this.#ticks },
+        raft: this.#ticks,
       },
     );
     this.managers.push(manager);
@@ -187,9 +227,19 @@ export class SimCluster {
     this.workers.push(new SimWorker({ world, grpc }, { name, clockRate, managers }));
   }
 
-  #setUp(tx: WriteTx): void {
-    const workers = this.workers.map(({ name }) => name);
-    setUpCluster(tx, { managers: this.#first, workers });
+  #onOpen(life: ManagerLife): void {
+    this.storeOracle.follow(life);
+    life.store.subscribe(({ changes, restored }) => {
+      if (restored || changes.some(({ kind }) => kind === 'cluster')) this.#noteUnlockKey(life);
+    });
+  }
+
+  /** Users are told of it before anything is locked with it. */
+  #noteUnlockKey({ store }: ManagerLife): void {
+    const cluster = store.view((tx) => tx.get('cluster', CLUSTER_ID));
+    const key = cluster && unlockKeyOf(cluster);
+    if (!key || this.#unlockKeys.some((known) => Buffer.compare(known, key) === 0)) return;
+    this.#unlockKeys.unshift(key);
   }
 
   #onLeadership(life: ManagerLife, isLeader: boolean): void {
@@ -220,6 +270,10 @@ export class SimCluster {
       if (life && touched.has(life.process)) this.raftOracle.inspect(life);
     }
   }
+}
+
+function newNode(id: string, role: NodeRole): Node {
+  return Node.fromPartial({ id, role, spec: { desiredRole: role } });
 }
 
 /** The members as the core counts them, and as everybody else knows them. */

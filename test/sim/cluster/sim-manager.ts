@@ -1,45 +1,37 @@
-import { ChannelCredentials, type ClientOptions, type Metadata } from '@grpc/grpc-js';
+import type { Metadata } from '@grpc/grpc-js';
 import { sleep } from '../../../common/clock.ts';
 import { errorMessage, isSwarmError } from '../../../common/errors.ts';
+import type { Files } from '../../../common/files.ts';
 import { silentLogger } from '../../../common/logger.ts';
-import type { Random } from '../../../common/random.ts';
-import type { Startable } from '../../../common/startable.ts';
-import type { YieldTurn } from '../../../common/turns.ts';
-import { callerOf, claimsForwarding, setCaller } from '../../../manager/ca/caller.ts';
+import { claimsForwarding, setCaller } from '../../../manager/ca/caller.ts';
+import { KeyFile } from '../../../manager/ca/index.ts';
 import {
   Consensus,
   type ConsensusInit,
-  createRaftMembershipService,
-  createRaftService,
-  type KeyRing,
   type StateMachine,
 } from '../../../manager/consensus/index.ts';
-import { LeadershipFollower } from '../../../manager/leadership-follower.ts';
-import { MemoryStore } from '../../../manager/store/memory-store.ts';
-import {
-  type RaftJoinResponse,
-  RaftMembershipServiceClient,
-  RaftMembershipServiceService,
-  RaftService,
-} from '../../../proto/gen/swarm/raft.ts';
+import { Manager, type ManagerMode } from '../../../manager/index.ts';
+import type { ManagerEdge } from '../../../manager/manager-init.ts';
+import { keyPath, logDir } from '../../../manager/raft-state.ts';
+import type { MemoryStore } from '../../../manager/store/memory-store.ts';
 import { NodeRole } from '../../../proto/gen/swarm/types.ts';
 import type { SimGrpc } from '../world/grpc.ts';
 import { SimDisk } from '../world/sim-disk.ts';
 import { SimProcess } from '../world/sim-process.ts';
+import { SimRpcServer } from '../world/sim-rpc-server.ts';
 import type { World } from '../world/world.ts';
+import { ManagerLife, type OpenedLog } from './manager-life.ts';
+import { SimSecurity } from './sim-security.ts';
 
 export const CLUSTER_ID = 'cluster';
-export const KEYS: KeyRing = { current: Buffer.alloc(32, 7), all: [Buffer.alloc(32, 7)] };
 
-const JOIN_PAUSE_MS = 500;
-/** Until long work goes on. */
-const SHORT_TURN_MS = [0.01, 1] as const;
-const LONG_TURN_MS = [5, 200] as const;
+/** After which a manager that the others did not let in asks again. */
+const RETRY_MS = 2_000;
 
 /** What somebody outside wants to see of a manager. */
 export interface ManagerObserver {
-  /** A new life: the store is empty, and will be filled. */
-  started(life: ManagerLife): void;
+  /** A log is about to be opened: the store is empty, and will be filled. */
+  opens(life: ManagerLife): void;
   applied(life: ManagerLife, index: number, data: Uint8Array): void;
   leads(life: ManagerLife, isLeader: boolean): void;
 }
@@ -48,12 +40,10 @@ export interface SimManagerComponents {
   readonly world: World;
   readonly grpc: SimGrpc;
   readonly observer: ManagerObserver;
-  /** What runs while a manager leads. */
-  readonly createRole: (life: ManagerLife) => Startable;
   /** Where a manager without a log asks to be let in. */
   readonly remotes: () => readonly string[];
-  /** Offers more than Raft at the manager's port. */
-  readonly services?: (life: ManagerLife) => Parameters<SimGrpc['listen']>[2];
+  /** What users were ever told to unlock a manager with, the newest first. */
+  readonly unlockKeys: () => readonly Uint8Array[];
 }
 
 export interface SimManagerInit {
@@ -62,27 +52,10 @@ export interface SimManagerInit {
   readonly clockOffset: number;
   /** See `SimProcessInit`. */
   readonly cpuMs: number;
-  readonly raft: Pick<ConsensusInit, 'snapshotPolicy' | 'tickMs' | 'electionTicks'>;
+  readonly raft: Pick<ConsensusInit, 'tickMs' | 'electionTicks'>;
 }
 
-/** How a life begins: as the first of a cluster, or from what the disk has; without that it joins. */
-export type StartMode = 'bootstrap' | 'restart';
-
-/** One life of a manager's process, with the parts of the product in it. */
-export interface ManagerLife {
-  readonly host: SimManager;
-  readonly process: SimProcess;
-  readonly store: MemoryStore;
-  /** For long works: others have their turn meanwhile, and sometimes many of them. */
-  readonly yieldTurn: YieldTurn;
-  readonly options: ClientOptions;
-  readonly leadership: LeadershipFollower<Startable>;
-  consensus: Consensus | undefined;
-  /** Serves: the state from its disk is there. */
-  ready: boolean;
-}
-
-/** A manager's host: its disk and its address outlast its process. */
+/** A manager's host: its disk and its address outlast its process. What a daemon does is done here. */
 export class SimManager {
   readonly name: string;
   readonly addr: string;
@@ -111,32 +84,16 @@ export class SimManager {
     return this.life?.consensus;
   }
 
-  /** Begins a life; what fails in it ends it. */
-  start(mode: StartMode): void {
-    const { grpc, observer, services } = this.#components;
-    const life = this.#newLife();
+  /** Begins a life; what fails in it ends it. Without a log, a restart asks the others to be let in. */
+  start(mode: ManagerMode = { type: 'restart' }): void {
+    const { world, grpc } = this.#components;
+    const life = new ManagerLife(this, new SimProcess(world, this.#init));
     this.life = life;
     this.removed = false;
     this.failure = undefined;
     grpc.network.setPower(this.name, true);
-    this.#log('start', mode);
-    const consensus = () => life.consensus;
-    grpc.listen(this.addr, { host: this.name, process: life.process }, [
-      [RaftService, createRaftService({ consensus, callerOf })],
-      [
-        RaftMembershipServiceService,
-        createRaftMembershipService({
-          consensus,
-          callerOf: (call) => currentRole(life, callerOf(call)),
-        }),
-      ],
-      ...(services?.(life) ?? []),
-    ]);
-    observer.started(life);
-    this.#run(life, mode).catch((error) => {
-      if (life.process.ended) return;
-      this.#fail(life, error);
-    });
+    this.#log('start', mode.type);
+    this.#run(life, mode).catch((error) => this.#fail(life, error));
   }
 
   /** Ends it in good order. */
@@ -144,8 +101,7 @@ export class SimManager {
     const { life } = this;
     if (!life || life.process.ended) return;
     this.#log('stop', '');
-    await life.consensus?.stop();
-    await life.leadership.stop();
+    await life.manager?.stop();
     this.#end(life);
   }
 
@@ -161,121 +117,118 @@ export class SimManager {
     } else this.#log('crash', `power, ${this.disk.crash()} unsynced writes lost`);
   }
 
+  /** One bit on its disk changes by itself. Returns where. */
+  rot(): string | undefined {
+    return this.disk.flip(`${this.name}/raft`);
+  }
+
   wipe(): void {
     this.disk.wipe();
     this.#log('wipe', '');
   }
 
-  #newLife(): ManagerLife {
-    const { world, grpc, createRole } = this.#components;
-    const { name } = this.#init;
-    const process = new SimProcess(world, this.#init);
-    const end = { host: name, process, identify: (metadata: Metadata) => this.#identify(metadata) };
-    const { clock } = process;
-    const life: ManagerLife = {
-      host: this,
-      process,
-      options: grpc.clientOptions(end),
-      yieldTurn: () => sleep(clock, turnMs(process.random)),
-      store: new MemoryStore({
-        clock,
-        yieldTurn: () => life.yieldTurn(),
-        proposer: {
-          propose: (data) => {
-            if (!life.consensus) throw new Error('this manager is being prepared');
-            return life.consensus.propose(data);
-          },
-        },
-      }),
-      leadership: new LeadershipFollower({
-        clock,
-        logger: silentLogger,
-        createRole: () => createRole(life),
-      }),
-      consensus: undefined,
-      ready: false,
-    };
-    return life;
+  /** What it has on disk is locked as `key` says, and nothing is left of before. */
+  isLockedWith(key: Uint8Array | undefined): boolean {
+    const held = this.life?.manager?.heldUnlockKey;
+    if (Buffer.compare(held ?? NONE, key ?? NONE) !== 0) return false;
+    return this.life?.log?.keys.all.length === 1;
   }
 
-  async #run(life: ManagerLife, mode: StartMode): Promise<void> {
-    const { observer } = this.#components;
-    const consensus = await this.#open(life, mode);
-    life.consensus = consensus;
-    consensus.onLeadership((isLeader) => {
-      if (life.process.ended) return;
-      observer.leads(life, isLeader);
-      life.leadership.follow(isLeader);
-    });
-    await consensus.start();
-    life.ready = true;
-    this.#log('ready', `raft id ${consensus.raftId}, applied ${consensus.appliedIndex}`);
-  }
-
-  async #open(life: ManagerLife, mode: StartMode): Promise<Consensus> {
-    const { process, options } = life;
-    const components = {
-      clock: process.clock,
-      random: process.random,
-      logger: silentLogger,
-      keys: KEYS,
-      yieldTurn: life.yieldTurn,
-      stateMachine: this.#watched(life),
-      dial: () => ({ credentials: ChannelCredentials.createInsecure(), options }),
-      openLogDb: () => this.disk.openFor(process),
-    };
-    const init: ConsensusInit = {
-      ...this.#init.raft,
-      dir: this.name,
-      nodeId: this.name,
-      addr: this.addr,
-      onRemoved: () => {
-        if (process.ended) return;
-        this.#log('removed', 'told by the members or its log');
-        this.removed = true;
-        this.#end(life);
-        this.wipe();
-      },
-      onFailure: (error) => {
-        if (process.ended) return;
-        this.#fail(life, error);
-      },
-    };
-    if (mode === 'bootstrap') return Consensus.open(components, { ...init, bootstrap: true });
-    try {
-      return await Consensus.open(components, init);
-    } catch (error) {
-      // There is no log yet: it is to become a manager, or ended before it was one.
-      if (!isSwarmError(error, 'SWM_FAILED_PRECONDITION')) throw error;
-    }
-    const { raftId, membership } = await this.#join(life);
-    if (!membership) throw new Error('the leader named no members');
-    return Consensus.open(components, { ...init, join: { raftId, membership } });
-  }
-
-  /** Asks until somebody lets it in, as the daemon does. */
-  async #join(life: ManagerLife): Promise<RaftJoinResponse> {
+  async #run(life: ManagerLife, mode: ManagerMode): Promise<void> {
     const { clock } = life.process;
-    for (;;) {
-      for (const addr of this.#components.remotes()) {
-        if (addr === this.addr) continue;
-        try {
-          return await askToJoin(life, addr, this.addr);
-        } catch (error) {
-          this.#log('join', `${addr}: ${errorMessage(error)}`);
-        }
-      }
-      await sleep(clock, JOIN_PAUSE_MS);
+    while (!(await this.#attempt(life, mode))) await sleep(clock, RETRY_MS);
+    const { manager, consensus } = life;
+    if (!manager?.takesPart) return this.#leave(life, 'the others do not let it in');
+    life.ready = true;
+    this.#log('ready', `raft id ${consensus?.raftId}, applied ${consensus?.appliedIndex}`);
+  }
+
+  /** False when the others cannot be asked to let it in, or would not yet. */
+  async #attempt(life: ManagerLife, mode: ManagerMode): Promise<boolean> {
+    const manager = await this.#newManager(life, mode);
+    life.manager = manager;
+    try {
+      await manager.start();
+      return true;
+    } catch (error) {
+      if (isSwarmError(error, 'SWM_PERMISSION_DENIED')) return true;
+      if (!isSwarmError(error) || isSwarmError(error, 'SWM_DAMAGED') || manager.failure)
+        throw error;
+      this.#log('join', errorMessage(error));
+      return false;
     }
   }
 
-  /** The store, and who watches it. */
-  #watched(life: ManagerLife): StateMachine {
-    const { store, process } = life;
+  async #newManager(life: ManagerLife, mode: ManagerMode): Promise<Manager> {
+    const { process } = life;
+    const files = this.disk.filesFor(process, logDir(this.name));
+    const keys = await this.#unlocked(life, files);
+    const securityConfig = await SimSecurity.load(files, {
+      path: `${this.name}/tls-key`,
+      identity: { nodeId: this.name, role: NodeRole.MANAGER, clusterId: CLUSTER_ID },
+      passphrase: keys?.passphrase,
+      remotes: () => this.#components.remotes().filter((addr) => addr !== this.addr),
+    });
+    const { clock, random } = process;
+    const openLog = this.#openLog(life);
+    const components = { clock, random, logger: silentLogger, yieldTurn: life.yieldTurn };
+    const edge = { ...this.#edge(process), files, openLog };
+    return new Manager(
+      { ...components, ...edge, securityConfig, keys },
+      {
+        stateDir: this.name,
+        listenAddr: this.addr,
+        advertiseAddr: this.addr,
+        mode,
+        onRemoved: () => this.#leave(life, 'told by the members or its log'),
+        onFailed: () => this.#fail(life, life.manager?.failure),
+      },
+    );
+  }
+
+  /** The network as `process` sees it. */
+  #edge(process: SimProcess): Pick<ManagerEdge, 'clientOptions' | 'createServer'> {
+    const { grpc } = this.#components;
+    const host = this.name;
+    const identify = (metadata: Metadata) => this.#identify(metadata);
+    return {
+      clientOptions: grpc.clientOptions({ host, process, identify }),
+      createServer: () => new SimRpcServer(grpc, { host, process }),
+    };
+  }
+
+  /** As in the product, on the simulated disk, and watched. */
+  #openLog(life: ManagerLife): typeof Consensus.open {
+    const { observer } = this.#components;
+    const { process } = life;
+    return async (components, init) => {
+      const log: OpenedLog = {
+        store: components.stateMachine as MemoryStore,
+        keys: components.keys,
+      };
+      if (life.log?.store !== log.store) {
+        life.log = log;
+        observer.opens(life);
+      }
+      const openLogDb = () => this.disk.openFor(process);
+      const stateMachine = this.#watched(life, log.store);
+      const consensus = await Consensus.open(
+        { ...components, stateMachine, openLogDb },
+        { ...init, ...this.#init.raft },
+      );
+      consensus.onLeadership((isLeader) => {
+        if (!process.ended) observer.leads(life, isLeader);
+      });
+      life.log = { ...log, consensus };
+      return consensus;
+    };
+  }
+
+  #watched(life: ManagerLife, store: MemoryStore): StateMachine {
     const { observer } = this.#components;
     return {
       apply: (index, data) => {
-        if (!process.ended) observer.applied(life, index, data);
+        if (!life.process.ended) observer.applied(life, index, data);
         store.apply(index, data);
       },
       discardProposals: () => store.discardProposals(),
@@ -287,13 +240,37 @@ export class SimManager {
     };
   }
 
+  /** Its secrets, if it has any: unlocked by whoever knows what unlocked it before. */
+  async #unlocked(life: ManagerLife, files: Files): Promise<KeyFile | undefined> {
+    const { random } = life.process;
+    const path = keyPath(this.name);
+    for (const unlockKey of [undefined, ...this.#components.unlockKeys()]) {
+      try {
+        return await KeyFile.read({ random, files }, { path, unlockKey });
+      } catch (error) {
+        if (!isSwarmError(error, 'SWM_LOCKED', 'SWM_UNAUTHENTICATED')) throw error;
+      }
+    }
+    throw new Error(`no unlock key that was ever told unlocks ${this.name}`);
+  }
+
   #identify(metadata: Metadata): void {
     if (claimsForwarding(metadata)) return;
     const role = NodeRole.MANAGER;
     setCaller(metadata, { nodeId: this.name, role, clusterId: CLUSTER_ID, addr: this.name });
   }
 
+  /** The other managers have it no more. */
+  #leave(life: ManagerLife, reason: string): void {
+    if (life.process.ended) return;
+    this.#log('removed', reason);
+    this.removed = true;
+    this.#end(life);
+    this.wipe();
+  }
+
   #fail(life: ManagerLife, error: unknown): void {
+    if (life.process.ended) return;
     this.failure = error;
     this.#log('failed', errorMessage(error));
     this.#end(life);
@@ -317,34 +294,4 @@ export class SimManager {
   }
 }
 
-function turnMs(random: Random): number {
-  const [low, high] = random.float() < 0.95 ? SHORT_TURN_MS : LONG_TURN_MS;
-  return low + random.float() * (high - low);
-}
-
-/** As in the product: who is demoted must not enter again. */
-function currentRole<T extends { nodeId: string }>({ store }: ManagerLife, caller: T) {
-  const node = store.view((tx) => tx.get('node', caller.nodeId));
-  const isManager = node?.role === NodeRole.MANAGER && node.spec?.desiredRole === NodeRole.MANAGER;
-  return { ...caller, role: isManager ? NodeRole.MANAGER : NodeRole.WORKER };
-}
-
-function askToJoin(life: ManagerLife, remote: string, addr: string): Promise<RaftJoinResponse> {
-  const credentials = ChannelCredentials.createInsecure();
-  const client = new RaftMembershipServiceClient(remote, credentials, life.options);
-  const { clock } = life.process;
-  const options = { deadline: clock.now() + 15_000 };
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
-      RaftMembershipServiceService.join.path,
-      RaftMembershipServiceService.join.requestSerialize,
-      RaftMembershipServiceService.join.responseDeserialize,
-      { addr, raftId: 0 },
-      options,
-      (error, response) => {
-        if (response) resolve(response as RaftJoinResponse);
-        else reject(error ?? new Error('no answer'));
-      },
-    );
-  });
-}
+const NONE = Buffer.alloc(0);

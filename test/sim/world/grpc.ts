@@ -54,12 +54,12 @@ export class SimGrpc {
     };
   }
 
-  /** Until the process ends. */
+  /** Until the process ends, or what this returns is called: then calls under way break. */
   listen(
     addr: string,
     server: Omit<SimServer, 'handlers'>,
     services: readonly (readonly [object, UntypedServiceImplementation])[],
-  ): void {
+  ): () => void {
     const handlers = new Map<string, Handler>();
     for (const [definition, implementation] of services) {
       for (const [name, method] of Object.entries(definition) as [string, Method][]) {
@@ -68,9 +68,15 @@ export class SimGrpc {
     }
     const listening = { ...server, handlers };
     this.#servers.set(addr, listening);
-    server.process.onEnd(() => {
+    const forget = () => {
       if (this.#servers.get(addr) === listening) this.#servers.delete(addr);
-    });
+    };
+    const unlisten = server.process.onEnd(forget);
+    return () => {
+      unlisten();
+      forget();
+      this.network.hangUp(listening);
+    };
   }
 
   /** Begins a call. What the server answers reaches `call`, and so does the loss of the line. */
@@ -109,7 +115,7 @@ export class SimGrpc {
     }
     const handler = server.handlers.get(call.method);
     if (!handler) throw new Error(`nobody serves ${call.method} at ${target}`);
-    line.accept(server.process, () => this.#accepted.get(call)?.receive({ kind: 'cancel' }));
+    line.accept(server, () => this.#accepted.get(call)?.receive({ kind: 'cancel' }));
     server.process.deliver(() => {
       const serverCall = serveCall(
         handler,

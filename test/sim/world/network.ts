@@ -54,6 +54,11 @@ export class SimNetwork {
     return line;
   }
 
+  /** Whoever accepted these lines closes them, as if it ended. */
+  hangUp(acceptor: object): void {
+    for (const line of [...this.#lines]) if (line.acceptor === acceptor) line.hangUp(1);
+  }
+
   forget(line: Line): void {
     this.#lines.delete(line);
   }
@@ -109,6 +114,8 @@ export class Line {
   readonly #lastAt = [0, 0];
   readonly #unlisten: (() => void)[] = [];
   #broken = false;
+  /** What accepted it at the far end. */
+  acceptor: object | undefined;
 
   constructor(network: SimNetwork, random: Random, from: LineEnd, toHost: string) {
     this.#network = network;
@@ -118,7 +125,9 @@ export class Line {
   }
 
   /** A process at the far end takes the call. */
-  accept(process: SimProcess, broken: () => void): void {
+  accept(acceptor: { readonly process: SimProcess }, broken: () => void): void {
+    const { process } = acceptor;
+    this.acceptor = acceptor;
     this.#ends[1] = { ...this.#ends[1], process, broken };
     this.#follow(1);
   }
@@ -156,8 +165,22 @@ export class Line {
     for (const end of this.#ends) at(end, end.broken);
   }
 
+  /**
+   * One end closes it: its process, or when that has ended the system of its host, which tells the
+   * other end unless power is gone.
+   */
+  hangUp(gone: 0 | 1): void {
+    const [end, other] = [this.#ends[gone]!, this.#ends[1 - gone]!];
+    const { world } = this.#network;
+    const said = this.#network.isOn(end.host) && this.#network.isOpen(end.host, other.host);
+    const delay = said ? this.#network.delay(end.host, other.host) : KEEPALIVE_MS;
+    this.close();
+    at(end, end.broken);
+    world.schedule(delay, () => at(other, other.broken));
+  }
+
   #follow(end: 0 | 1): void {
-    const unlisten = this.#ends[end].process?.onEnd(() => this.#onEnd(end));
+    const unlisten = this.#ends[end].process?.onEnd(() => this.hangUp(end));
     if (unlisten) this.#unlisten.push(unlisten);
   }
 
@@ -184,16 +207,6 @@ export class Line {
     world.schedule(arrival - world.time, () => {
       if (!this.#broken) at(this.#ends[1 - from]!, packet.deliver);
     });
-  }
-
-  /** The system of the host closes what its processes had open, unless power is gone. */
-  #onEnd(gone: number): void {
-    const [end, other] = [this.#ends[gone]!, this.#ends[1 - gone]!];
-    const { world } = this.#network;
-    const said = this.#network.isOn(end.host) && this.#network.isOpen(end.host, other.host);
-    const delay = said ? this.#network.delay(end.host, other.host) : KEEPALIVE_MS;
-    this.close();
-    world.schedule(delay, () => at(other, other.broken));
   }
 }
 

@@ -1,6 +1,8 @@
+import type { Files } from '../../../common/files.ts';
 import { type Random, randomInt } from '../../../common/random.ts';
 import type { LogDb, LogOp } from '../../../manager/consensus/index.ts';
 import type { KeyRange } from '../../../manager/consensus/log-db.ts';
+import { isBelow, SimFiles } from './sim-files.ts';
 import type { SimProcess } from './sim-process.ts';
 
 interface Batch {
@@ -22,6 +24,7 @@ const SYNC_MS = [0.2, 4] as const;
  */
 export class SimDisk {
   readonly #random: Random;
+  readonly #files: SimFiles;
   #durable: Contents = new Map();
   /** Written after the last sync, the last one maybe in part. */
   #volatile: Batch[] = [];
@@ -33,6 +36,7 @@ export class SimDisk {
 
   constructor(components: { readonly random: Random }) {
     this.#random = components.random;
+    this.#files = new SimFiles(components);
   }
 
   /** Every write fails from now on; undefined mends it. */
@@ -43,10 +47,12 @@ export class SimDisk {
   wipe(): void {
     this.#durable = new Map();
     this.#volatile = [];
+    this.#files.wipe();
   }
 
   /** Power is lost. Returns how many batches are gone. */
   crash(): number {
+    this.#files.crash();
     const kept = randomInt(this.#random, 0, this.#volatile.length);
     const lost = this.#volatile.length - kept;
     for (const batch of this.#volatile.slice(0, kept)) apply(this.#durable, batch.ops);
@@ -54,22 +60,28 @@ export class SimDisk {
     return lost;
   }
 
-  /** One bit of what is stored changes by itself. Returns the key whose value it was in, if there is any. */
-  flip(): string | undefined {
-    const keys = [...this.#durable.keys()];
-    const key = keys[randomInt(this.#random, 0, keys.length - 1)];
-    if (key === undefined) return undefined;
-    const value = Buffer.from(this.#durable.get(key)!);
+  /**
+   * One bit of the database, or of a file below `dir`, changes by itself. Returns the key or the path
+   * that it was in, if there is any.
+   */
+  flip(dir: string): string | undefined {
+    const all = new Map([...this.#durable, ...this.#files.below(dir)]);
+    const names = [...all.keys()];
+    const name = names[randomInt(this.#random, 0, names.length - 1)];
+    if (name === undefined) return undefined;
+    const value = Buffer.from(all.get(name)!);
     const bit = randomInt(this.#random, 0, 8 * value.length - 1);
     value[bit >> 3]! ^= 1 << (bit & 7);
-    this.#durable.set(key, value);
-    return key;
+    if (this.#durable.has(name)) this.#durable.set(name, value);
+    else this.#files.put(name, value);
+    return name;
   }
 
   /** The process ended, the host did not: what it handed to the system is safe. */
   survive(): void {
     for (const batch of this.#volatile) apply(this.#durable, batch.ops);
     this.#volatile = [];
+    this.#files.survive();
   }
 
   /** What a crash at this moment leaves for sure. */
@@ -125,7 +137,44 @@ export class SimDisk {
         const keys = [...view.keys()].filter((key) => isIn(key, range)).sort();
         for (const key of keys) yield [key, view.get(key)!] as const;
       },
-      compact: () => take(SYNC_MS),
+      compact: async () => {
+        const last = this.#volatile.at(-1);
+        await take(SYNC_MS);
+        if (this.#failing) throw this.#failing;
+        if (last) this.#sync(last);
+      },
+    };
+  }
+
+  /** The files as `process` sees them, with the database as the folder `logDir` among them. */
+  filesFor(process: SimProcess, logDir: string): Files {
+    const take = () => pause(process, this.#duration(SYNC_MS) / 2);
+    const files = this.#files;
+    const hasLog = () => this.#durable.size + this.#volatile.length > 0;
+    return {
+      read: async (path) => {
+        await take();
+        return files.get(path)?.toString();
+      },
+      exists: async (path) => {
+        await take();
+        return files.get(path) !== undefined || (path === logDir && hasLog());
+      },
+      write: async (path, text) => {
+        // Where in this time the rename reaches the platter is not known, as with a batch.
+        await take();
+        if (this.#failing) throw this.#failing;
+        files.rename(path, Buffer.from(text));
+        await take();
+        files.sync(path);
+      },
+      remove: async (path) => {
+        await take();
+        files.remove(path);
+        if (!isBelow(logDir, path)) return;
+        this.#durable = new Map();
+        this.#volatile = [];
+      },
     };
   }
 
