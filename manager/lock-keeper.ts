@@ -1,5 +1,5 @@
 import type { Clock } from '../common/clock.ts';
-import { errorMessage } from '../common/errors.ts';
+import { errorMessage, isSwarmError } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Startable } from '../common/startable.ts';
 import { TriggerLoop } from '../common/trigger-loop.ts';
@@ -14,7 +14,7 @@ export interface LockKeeperComponents {
   readonly store: Pick<Store, 'view' | 'subscribe'>;
   readonly keys: KeyFile;
   readonly securityConfig: Pick<ManagerSecurity, 'isKeyEncrypted' | 'encryptKey' | 'renew'>;
-  readonly consensus: Pick<Consensus, 'rotateKeys'>;
+  readonly consensus: Pick<Consensus, 'rotateKeys' | 'readIndex'>;
 }
 
 export interface LockKeeperInit {
@@ -29,7 +29,8 @@ const RETRY_MS = 2_000;
  * the log, the passphrase of the TLS key, and that key itself.
  *
  * Each step finds out from the state on disk whether it is due, so that one that a crash or an error
- * kept from being done is done the next time.
+ * kept from being done is done the next time. What the store shows while the log is still being read
+ * is not followed: nobody may have the unlock key of that time any more.
  */
 export class LockKeeper implements Startable {
   readonly #components: LockKeeperComponents;
@@ -46,6 +47,7 @@ export class LockKeeper implements Startable {
       retryMs: RETRY_MS,
       onFailure: (error) => {
         const { logger } = components;
+        if (isSwarmError(error, 'SWM_NO_LEADER')) return;
         logger.warn({ err: errorMessage(error) }, 'locking what is on disk failed; trying again');
       },
     });
@@ -64,7 +66,8 @@ export class LockKeeper implements Startable {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { store } = this.#components;
+    const { store, consensus } = this.#components;
+    await consensus.readIndex(signal);
     const cluster = store.view((tx) => tx.get('cluster', this.#clusterId));
     if (!cluster) return;
     const unlockKey = unlockKeyOf(cluster);

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { SwarmError } from '../../common/errors.ts';
+import { silentLogger } from '../../common/logger.ts';
+import { KeyFile } from '../../manager/ca/key-file.ts';
+import { LockKeeper } from '../../manager/lock-keeper.ts';
+import { Cluster } from '../../proto/gen/swarm/objects.ts';
+import { tempDir } from '../support/cleanup.ts';
+import { eventually } from '../support/eventually.ts';
+import { localStore } from '../support/local-store.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const random = seededRandom(1);
+const OLD_KEY = Buffer.alloc(32, 1);
+const KEY = Buffer.alloc(32, 2);
+
+test('what the log said once is not followed, only what it says at its end', async (t) => {
+  const bench = await lockBench(t);
+  const before = await bench.file();
+  await bench.say(OLD_KEY);
+  await bench.keeper.start();
+  await bench.asked(1);
+  await bench.say(undefined);
+  bench.answer();
+  await bench.asked(2);
+  bench.answer();
+  await bench.say(KEY);
+  await bench.asked(3);
+  assert.equal(await bench.file(), before, 'nobody may have the old key any more');
+  bench.answer();
+  await eventually(async () => assert.match(await bench.file(), /"locked": true/));
+  assert.deepEqual(bench.keys.unlockKey, KEY);
+});
+
+test('without a leader it waits for one, and does not complain', async (t) => {
+  const bench = await lockBench(t);
+  await bench.say(KEY);
+  await bench.keeper.start();
+  await bench.asked(1);
+  bench.refuse(new SwarmError('SWM_NO_LEADER', 'The swarm does not have a leader.'));
+  await bench.clock.until(() => bench.count() === 2, 10_000);
+  bench.answer();
+  await eventually(async () => assert.deepEqual(bench.keys.unlockKey, KEY));
+  assert.deepEqual(bench.warnings, []);
+});
+
+async function lockBench(t: TestContext) {
+  const clock = new VirtualClock(Date.UTC(2026, 0, 1));
+  const path = join(await tempDir(t), 'keys.json');
+  const keys = await KeyFile.open({ random }, { path });
+  const { store } = localStore(clock);
+  const warnings: string[] = [];
+  const waiting: { resolve(): void; reject(error: Error): void }[] = [];
+  let asked = 0;
+  const securityConfig = {
+    isKeyEncrypted: false,
+    encryptKey: async () => undefined,
+    renew: async () => undefined,
+  };
+  const consensus = {
+    rotateKeys: async () => undefined,
+    readIndex: () =>
+      new Promise<number>((resolve, reject) => {
+        asked++;
+        waiting.push({ resolve: () => resolve(1), reject });
+      }),
+  };
+  const logger = silentLogger.child({});
+  logger.warn = ((_: unknown, text: string) => void warnings.push(text)) as typeof logger.warn;
+  const keeper = new LockKeeper(
+    { clock, logger, store, keys, securityConfig, consensus },
+    { clusterId: 'c1' },
+  );
+  t.after(() => keeper.stop());
+  return {
+    clock,
+    keeper,
+    keys,
+    warnings,
+    file: () => readFile(path, 'utf8'),
+    count: () => asked,
+    asked: (count: number) => eventually(async () => assert(asked >= count)),
+    answer: () => waiting.shift()?.resolve(),
+    refuse: (error: Error) => waiting.shift()?.reject(error),
+    /** The log says that managers are locked with this key, or not at all. */
+    say: (key: Uint8Array | undefined) =>
+      store.update((tx) => {
+        const cluster = Cluster.fromPartial({
+          id: 'c1',
+          spec: { encryptionConfig: { autoLockManagers: key !== undefined } },
+          unlockKeys: key ? [{ subsystem: 'manager', key: Buffer.from(key) }] : [],
+        });
+        const known = tx.get('cluster', 'c1');
+        if (known) tx.update('cluster', { ...cluster, meta: known.meta });
+        else tx.create('cluster', cluster);
+      }),
+  };
+}
