@@ -19,23 +19,8 @@ import { Replica } from './replica.ts';
 import type { Capture, SnapshotPolicy } from './snapshotter.ts';
 import { Ticker } from './ticker.ts';
 import { Transfer } from './transfer.ts';
-import type { ConsensusApi, MemberStatus, Proposal } from './types.ts';
+import type { ConsensusApi, ConsensusStats, MemberStatus, Proposal } from './types.ts';
 import { Vault } from './vault.ts';
-
-/** Indexes of the log, and what it takes. */
-export interface ConsensusStats {
-  readonly term: number;
-  readonly commitIndex: number;
-  readonly appliedIndex: number;
-  readonly lastIndex: number;
-  /** The first entry that is kept, and the last one that the newest snapshot covers. */
-  readonly firstIndex: number;
-  readonly snapshotIndex: number;
-  /** Approximate memory of the entries that are kept. */
-  readonly logBytes: number;
-  /** Payload of proposals that are not yet applied. */
-  readonly pendingBytes: number;
-}
 
 /**
  * One manager's part in the replicated log: drives the Raft core on a durable log and gRPC streams,
@@ -144,15 +129,7 @@ export class Consensus implements ConsensusApi, Startable {
 
   propose(data: Uint8Array): Proposal {
     this.#checkLeader();
-    if (data.length > defaults.PROPOSAL_BYTES_MAX) {
-      const limit = `the limit is ${defaults.PROPOSAL_BYTES_MAX}`;
-      const message = `The change takes ${data.length} bytes, and ${limit}.`;
-      throw new SwarmError('SWM_RESOURCE_EXHAUSTED', message);
-    }
-    if (this.#proposals.bytes + data.length > defaults.UNCOMMITTED_BYTES_MAX) {
-      const message = `${this.#proposals.bytes} bytes of changes wait to be replicated already.`;
-      throw new SwarmError('SWM_RESOURCE_EXHAUSTED', message, { hint: 'Try again later.' });
-    }
+    this.#proposals.checkRoom(data.length);
     const index = this.#replica.loop.propose(data);
     return { index, committed: this.#proposals.add(index, data.length) };
   }

@@ -10,7 +10,7 @@
  *   MemberChanges, Transfer, Failover   who the members are and which of them leads
  */
 
-export { Consensus, type ConsensusStats } from './consensus.ts';
+export { Consensus } from './consensus.ts';
 export type { Dialer, Dialing } from './dial.ts';
 export type { ConsensusComponents, ConsensusInit } from './init.ts';
 export type { LogDb, LogOp, OpenLogDb } from './log-db.ts';

@@ -1,5 +1,6 @@
 import type { Clock } from '../../common/clock.ts';
-import type { SwarmError } from '../../common/errors.ts';
+import { SwarmError } from '../../common/errors.ts';
+import { PROPOSAL_BYTES_MAX, UNCOMMITTED_BYTES_MAX } from './constants.ts';
 
 export interface ProposalsComponents {
   readonly clock: Clock;
@@ -33,6 +34,18 @@ export class Proposals {
   /** Payload of the entries that are waited for. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Throws SWM_RESOURCE_EXHAUSTED when a proposal of that size cannot be taken, now or at all. */
+  checkRoom(bytes: number): void {
+    if (bytes > PROPOSAL_BYTES_MAX) {
+      const message = `The change takes ${bytes} bytes, and the limit is ${PROPOSAL_BYTES_MAX}.`;
+      throw new SwarmError('SWM_RESOURCE_EXHAUSTED', message);
+    }
+    if (this.#bytes + bytes > UNCOMMITTED_BYTES_MAX) {
+      const message = `${this.#bytes} bytes of changes wait to be replicated already.`;
+      throw new SwarmError('SWM_RESOURCE_EXHAUSTED', message, { hint: 'Try again later.' });
+    }
   }
 
   /** Indexes come in growing order. */

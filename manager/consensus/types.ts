@@ -62,3 +62,18 @@ export interface ConsensusApi extends Proposer {
   removeMember(raftId: number): Promise<void>;
   transferLeadership(signal?: AbortSignal): Promise<void>;
 }
+
+/** Indexes of the log, and what it takes. */
+export interface ConsensusStats {
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly lastIndex: number;
+  /** The first entry that is kept, and the last one that the newest snapshot covers. */
+  readonly firstIndex: number;
+  readonly snapshotIndex: number;
+  /** Approximate memory of the entries that are kept. */
+  readonly logBytes: number;
+  /** Payload of proposals that are not yet applied. */
+  readonly pendingBytes: number;
+}

@@ -223,6 +223,26 @@ it('proposals are settled once, in order', async () => {
   assert.equal(proposals.bytes, 0);
 });
 
+it('a proposal too large, and those above what may wait, are refused', () => {
+  const proposals = new Proposals({ clock: new VirtualClock() });
+  const [largest, room] = [2 * 1024 * 1024, 64 * 1024 * 1024];
+  const refused = (message: string) => ({ code: 'SWM_RESOURCE_EXHAUSTED', message });
+  assert.throws(
+    () => proposals.checkRoom(largest + 1),
+    refused('The change takes 2097153 bytes, and the limit is 2097152.'),
+  );
+  for (let index = 1; index <= room / largest; index++) {
+    proposals.checkRoom(largest);
+    proposals.add(index, largest);
+  }
+  assert.throws(
+    () => proposals.checkRoom(1),
+    refused('67108864 bytes of changes wait to be replicated already.'),
+  );
+  proposals.applied(1);
+  proposals.checkRoom(largest);
+});
+
 describe('failover', () => {
   function setUp(selfId: number) {
     const clock = new VirtualClock();
