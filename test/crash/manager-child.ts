@@ -3,10 +3,9 @@
  * configs, to lock and to unlock itself, to take another unlock key; it takes snapshots, compacts its
  * log, renews its certificate. It says what was acknowledged, and is killed where it was told to.
  */
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../common/clock.ts';
-import { errorMessage, isSwarmError } from '../../common/errors.ts';
+import { isSwarmError } from '../../common/errors.ts';
 import { silentLogger } from '../../common/logger.ts';
 import { systemRandom } from '../../common/random.ts';
 import { formatUnlockKey, unlockKeyOf } from '../../manager/ca/index.ts';
@@ -19,19 +18,17 @@ import {
   SecurityConfig,
 } from '../../manager/index.ts';
 import { ClusterSpec, NodeSpec_Availability } from '../../proto/gen/swarm/specs.ts';
-import { Journal, readJournal } from './journal.ts';
-import { KillPoints } from './kill-points.ts';
-import type { ChildTask } from './tasks.ts';
-import { watchedLogDb } from './watched-log-db.ts';
+import { ChildLife } from './child-life.ts';
+import { readJournal } from './journal.ts';
+import type { ManagerTask } from './tasks.ts';
 
 const PADDING = 'x'.repeat(200_000);
 const WRITERS = 4;
 const ROUNDS_MAX = 4;
 const NO_ROTATION = { workerJoinToken: false, managerJoinToken: false, managerUnlockKey: false };
 
-const task = JSON.parse(readFileSync(process.argv[2] as string, 'utf8')) as ChildTask;
-const journal = new Journal(task.journal);
-const points = new KillPoints(task.point);
+const life = new ChildLife<ManagerTask>();
+const { task, journal } = life;
 const components = {
   clock: systemClock,
   random: systemRandom,
@@ -39,13 +36,7 @@ const components = {
   remotes: () => [task.addr],
 };
 let lastKey: string | undefined;
-points.watchFiles();
-try {
-  await live();
-} catch (error) {
-  journal.write({ type: 'failed', error: (error as Error).stack ?? errorMessage(error) });
-}
-process.kill(process.pid, 'SIGKILL');
+await life.run(live);
 
 async function live(): Promise<void> {
   const manager = await open();
@@ -53,15 +44,13 @@ async function live(): Promise<void> {
   await manager.start();
   noteKey(manager);
   const found = manager.readLocal((tx) => [...tx.all('config')].map(nameOf));
-  journal.write({ type: 'up', found, unlockKey: keyOf(manager) });
-  if (task.lifeMs > 0) setTimeout(() => process.kill(process.pid, 'SIGKILL'), task.lifeMs);
+  life.announce(found, keyOf(manager));
   const present = new Set(found);
   // A point that was not reached may be in what comes next.
   for (let round = 0; round === 0 || (task.point && round < ROUNDS_MAX); round++) {
     await work(manager, present, task.firstName + round * task.operations);
     await settled(manager);
   }
-  journal.write({ type: 'end', counts: [...points.counts] });
 }
 
 async function open(): Promise<Manager> {
@@ -82,8 +71,7 @@ async function open(): Promise<Manager> {
         subnetSize: 0,
         dataPathPort: 0,
       };
-  const openLogDb = (dir: string) =>
-    watchedLogDb(dir, points, (synced) => journal.write({ type: 'synced', synced }));
+  const { openLogDb } = life;
   const openLog: typeof Consensus.open = (own, init) => Consensus.open({ ...own, openLogDb }, init);
   return new Manager(
     { ...components, securityConfig, keys: opened?.keys, openLog },

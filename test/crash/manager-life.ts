@@ -7,7 +7,7 @@ import { type Line, readJournal } from './journal.ts';
 import type { KillPoint } from './kill-points.ts';
 import { Ledger } from './ledger.ts';
 import { losePower } from './power-loss.ts';
-import type { ChildTask } from './tasks.ts';
+import type { ManagerTask } from './tasks.ts';
 
 /** Beside this file, and compiled or not as this is. */
 const CHILD = join(import.meta.dirname, `manager-child${extname(import.meta.filename)}`);
@@ -75,7 +75,7 @@ export class ManagerLives {
   }
 
   async #live(wanted: { point: KillPoint | undefined; lifeMs: number }): Promise<Line[]> {
-    const task: ChildTask = {
+    const task: ManagerTask = {
       ...wanted,
       stateDir: join(this.#dir, 'state'),
       journal: join(this.#dir, 'journal'),

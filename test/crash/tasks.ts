@@ -3,33 +3,34 @@ import type { BootInit } from '../../manager/consensus/log-boot.ts';
 import type { KillPoint } from './kill-points.ts';
 
 /** What one life of a child is to do; handed over as a JSON file. */
-export interface ChildTask {
-  readonly stateDir: string;
+export interface LifeTask {
   readonly journal: string;
-  readonly addr: string;
-  /** There is nothing in `stateDir` yet. */
-  readonly isNew: boolean;
-  /** How many operations it tries, and the number of the first. */
-  readonly operations: number;
-  readonly firstName: number;
   /** Where it ends. */
   readonly point?: KillPoint | undefined;
   /** Or so long after it is up; 0 for never. */
   readonly lifeMs: number;
 }
 
-/** The same for a member of a group. */
-export interface MemberTask {
+/** Of the only manager of a cluster. */
+export interface ManagerTask extends LifeTask {
+  readonly stateDir: string;
+  readonly addr: string;
+  /** There is nothing in `stateDir` yet. */
+  readonly isNew: boolean;
+  /** How many operations it tries, and the number of the first. */
+  readonly operations: number;
+  readonly firstName: number;
+}
+
+/** Of a member of a group. */
+export interface MemberTask extends LifeTask {
   readonly nodeId: string;
   readonly dir: string;
-  readonly journal: string;
   readonly host: string;
   readonly port: number;
   readonly firstName: number;
   /** Its work is done when this was applied. */
   readonly untilText: string;
-  readonly point?: KillPoint | undefined;
-  readonly lifeMs: number;
   readonly init: {
     readonly tickMs: number;
     readonly snapshotPolicy: SnapshotPolicy;
