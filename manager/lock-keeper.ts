@@ -1,3 +1,4 @@
+import { unlessAborted } from '../common/abort.ts';
 import type { Clock } from '../common/clock.ts';
 import { errorMessage, isSwarmError } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
@@ -103,26 +104,17 @@ export class LockKeeper implements Startable {
   async #finishRotation(signal: AbortSignal): Promise<void> {
     const { keys, consensus, logger } = this.#components;
     if (!keys.isRotating) return;
-    await unlessStopped(consensus.rotateKeys(), signal);
+    // What writes files is waited for: they may be removed after `stop`. This may take long.
+    await unlessAborted(consensus.rotateKeys(), signal);
     await keys.forgetOldKeys();
     logger.info('the log is sealed with a new key');
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
     if (!this.#renewalDue) return;
-    await unlessStopped(this.#components.securityConfig.renew(), signal);
+    await unlessAborted(this.#components.securityConfig.renew(), signal);
     this.#renewalDue = false;
   }
-}
-
-/** For what may take long. What writes files is waited for: they may be removed after `stop`. */
-function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
 
 function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../common/abort.ts';
 import type { Clock } from '../common/clock.ts';
 import { errorMessage } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
@@ -119,7 +120,7 @@ export class RoleManager implements Startable {
         return this.#setRole(change.nodeId, NodeRole.WORKER);
       case 'evict': {
         const removal = this.#components.consensus.removeMember(change.raftId);
-        return Promise.race([removal, aborted(signal)]);
+        return unlessAborted(removal, signal);
       }
     }
   }
@@ -131,10 +132,4 @@ export class RoleManager implements Startable {
       if (node && node.spec?.desiredRole === role) tx.update('node', { ...node, role });
     });
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,4 +1,5 @@
 import type { Status } from 'raft-ts';
+import { unlessAborted } from '../../common/abort.ts';
 import { SwarmError } from '../../common/errors.ts';
 
 export interface TransferInit {
@@ -33,10 +34,10 @@ export class Transfer {
     }
     this.#active = true;
     this.#init.transferLeader(heir);
-    return new Promise((resolve, reject) => {
+    const handedOver = new Promise<void>((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
-      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
+    return signal ? unlessAborted(handedOver, signal) : handedOver;
   }
 
   /** To be called when the role changed, and every tick. */

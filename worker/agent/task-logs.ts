@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../common/abort.ts';
 import { type Clock, sleep } from '../../common/clock.ts';
 import { errorMessage } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
@@ -122,10 +123,8 @@ export class TaskLogs {
 
   async #add(line: LogMessage, signal: AbortSignal): Promise<void> {
     while (this.#lines.length >= BATCH_MAX && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+      const room = new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await unlessAborted(room, signal).catch(() => undefined);
     }
     this.#lines.push(line);
     this.#changed.fire();

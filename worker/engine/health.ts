@@ -1,3 +1,4 @@
+import { onAbort } from '../../common/abort.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { NetDriverApi } from '../../netdriver/index.ts';
@@ -69,6 +70,7 @@ export class HealthChecks {
     const { startedAt, health } = entry.record.state;
     const delay = probeDelay(plan, { health, runningForMs: clock.now() - startedAt });
     const timer = clock.setTimer(delay, () => {
+      forget();
       this.#probe(entry, plan, signal)
         .catch((error: unknown) => {
           this.#parts.logger.debug({ err: error, id: entry.id }, 'a health probe failed to run');
@@ -77,7 +79,7 @@ export class HealthChecks {
           if (!signal.aborted) this.#schedule(entry, plan, signal);
         });
     });
-    signal.addEventListener('abort', () => timer.cancel(), { once: true });
+    const forget = onAbort(signal, () => timer.cancel());
   }
 
   async #probe(entry: ContainerEntry, plan: HealthPlan, signal: AbortSignal): Promise<void> {

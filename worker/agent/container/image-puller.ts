@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../../common/abort.ts';
 import type { Clock } from '../../../common/clock.ts';
 import { errorMessage, isSwarmError } from '../../../common/errors.ts';
 import type { Logger } from '../../../common/logger.ts';
@@ -39,7 +40,7 @@ export class ImagePuller {
       });
       this.#pulls.set(key, pull);
     }
-    return abortable(pull, signal);
+    return unlessAborted(pull, signal);
   }
 
   async #ensure(reference: string, auth: RegistryAuth | undefined): Promise<void> {
@@ -103,15 +104,6 @@ function deadline(clock: Clock, ms: number): { promise: Promise<undefined>; canc
     cancel = () => timer.cancel();
   });
   return { promise, cancel };
-}
-
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
 
 /** The X-Registry-Auth header: JSON in URL-safe base64. */

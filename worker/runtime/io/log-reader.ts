@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
+import { unlessAborted } from '../../../common/abort.ts';
 import type { LogLine, LogOptions } from '../../engine/types.ts';
 import type { LogFile } from './log-file.ts';
 import { decodeRecord, formatNanos, type LogStream, streamOfRecord } from './log-format.ts';
@@ -160,7 +161,8 @@ async function* recordsFrom(
     const { bytesRead } = await readAt(fd, chunk, 0, CHUNK_BYTES, at);
     if (bytesRead === 0) {
       if (!changed || options.signal?.aborted) return;
-      await orAborted(changed, options.signal);
+      if (options.signal) await unlessAborted(changed, options.signal).catch(() => undefined);
+      else await changed;
       continue;
     }
     at += bytesRead;
@@ -172,12 +174,4 @@ async function* recordsFrom(
     }
     rest = text.subarray(start);
   }
-}
-
-function orAborted(promise: Promise<void>, signal?: AbortSignal): Promise<void> {
-  if (!signal) return promise;
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    void promise.then(resolve);
-  });
 }
