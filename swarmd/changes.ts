@@ -13,30 +13,34 @@ export interface ChangesComponents {
 /** Changes of this node's membership: one at a time. */
 export class Changes {
   readonly #components: ChangesComponents;
-  #underWay: Promise<unknown> | undefined;
+  #underWay: { readonly ended: Promise<unknown>; readonly abort: AbortController } | undefined;
 
   constructor(components: ChangesComponents) {
     this.#components = components;
   }
 
-  /** Rejects with SWM_UNAVAILABLE while another change is under way. */
-  async run<T>(change: () => Promise<T>): Promise<T> {
+  /**
+   * Rejects with SWM_UNAVAILABLE while another change is under way. The signal that `change` is
+   * given is aborted by `interrupt`.
+   */
+  async run<T>(change: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (this.#underWay) {
       throw new SwarmError('SWM_UNAVAILABLE', 'this node is joining or leaving a swarm just now', {
         hint: 'look at `swarmctl info` and repeat',
       });
     }
-    const running = change();
-    this.#underWay = running;
+    const abort = new AbortController();
+    const ended = change(abort.signal);
+    this.#underWay = { ended, abort };
     try {
-      return await running;
+      return await ended;
     } finally {
       this.#underWay = undefined;
     }
   }
 
   /** As `run`, but rejects with SWM_TIMEOUT after `limitMs`; the change goes on. */
-  async runWithin<T>(limitMs: number, change: () => Promise<T>): Promise<T> {
+  async runWithin<T>(limitMs: number, change: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, logger } = this.#components;
     const running = this.run(change);
     const late = new AbortController();
@@ -54,8 +58,14 @@ export class Changes {
     }
   }
 
-  /** Resolves when the change under way is over, however it ended. */
-  async over(): Promise<void> {
-    await this.#underWay?.catch(() => undefined);
+  /**
+   * Has the change under way end, and waits until it has: at once if it heeds its signal. Resolves
+   * with whether there was one.
+   */
+  async interrupt(reason: SwarmError): Promise<boolean> {
+    const underWay = this.#underWay;
+    underWay?.abort.abort(reason);
+    await underWay?.ended.catch(() => undefined);
+    return underWay !== undefined;
   }
 }

@@ -20,7 +20,7 @@ import {
   LevelTaskDb,
   type SessionState,
 } from '../worker/index.ts';
-import { joinHostPort, splitHostPort } from './addresses.ts';
+import { DEFAULT_PORT, joinHostPort, splitHostPort } from './addresses.ts';
 import type { SystemInfo } from './api/node-api.ts';
 import { hasRoom } from './disk-room.ts';
 import { describeNode } from './node-description.ts';
@@ -70,12 +70,16 @@ export class Membership {
   #work: Promise<void> = Promise.resolve();
   #unsubscribe: (() => void)[] = [];
   #refusal = '';
+  #trouble = '';
+  /** What the last manager of this node had locked its files with; also one that did not start. */
+  #unlockKey: Uint8Array | undefined;
   #describing: Timer | undefined;
 
   constructor(components: MembershipComponents, init: MembershipInit) {
     this.#components = components;
     this.#init = init;
     this.#record = init.record;
+    this.#unlockKey = init.keys?.unlockKey;
     this.securityConfig = init.securityConfig;
   }
 
@@ -93,7 +97,7 @@ export class Membership {
 
   /** What a restart of the manager needs; undefined while it is not locked. */
   get unlockKey(): Uint8Array | undefined {
-    return this.#manager ? this.#manager.heldUnlockKey : this.#init.keys?.unlockKey;
+    return this.#manager ? this.#manager.heldUnlockKey : this.#unlockKey;
   }
 
   get record(): NodeRecord {
@@ -104,9 +108,15 @@ export class Membership {
     return this.#agent?.session;
   }
 
-  /** Why the managers refuse this node; '' while they do not. */
-  get refusal(): string {
-    return this.#refusal;
+  /** Where managers can be asked: the own one first, which may not be reached where it advertises. */
+  get managers(): readonly string[] {
+    const { listenAddr, managers } = this.#record;
+    return this.#manager ? [dialable(listenAddr), ...managers] : managers;
+  }
+
+  /** Why the managers refuse this node, or its manager does not start; '' while all is well. */
+  get trouble(): string {
+    return this.#refusal || this.#trouble;
   }
 
   /** Starts everything; resolves without waiting for the first session. */
@@ -196,11 +206,16 @@ export class Membership {
         onFailed: () => ended(() => this.#onFailed(manager)),
       },
     );
-    await manager.start().catch(async (error: unknown) => {
+    try {
+      await manager.start();
+    } catch (error) {
       await manager.stop();
       throw error;
-    });
+    } finally {
+      this.#unlockKey = manager.heldUnlockKey;
+    }
     this.#manager = manager;
+    this.#trouble = '';
     this.#init.onChange();
     endedEarly?.();
   }
@@ -221,7 +236,7 @@ export class Membership {
         nodeId: this.nodeId,
         description: await this.#describe(seed),
         peers: this.#record.managers.map((addr) => ({ nodeId: '', addr })),
-        localManager: () => (this.#manager ? this.#record.advertiseAddr : undefined),
+        localManager: () => (this.#manager ? dialable(this.#record.listenAddr) : undefined),
         onRefused: (reason) => this.#onRefused(reason),
         onPeers: (peers) => this.#enqueue(() => this.#remember(peers.map((peer) => peer.addr))),
       },
@@ -293,22 +308,11 @@ export class Membership {
 
   async #restartManager(manager: Manager): Promise<void> {
     if (this.#manager !== manager) return;
-    const { heldUnlockKey } = manager;
+    this.#unlockKey = manager.heldUnlockKey;
     this.#manager = undefined;
     this.#init.onChange();
     await manager.stop();
-    await this.#tryToRestart(heldUnlockKey);
-  }
-
-  async #tryToRestart(unlockKey: Uint8Array | undefined): Promise<void> {
-    await this.#startOrRetry(
-      async () => {
-        const stateDir = swarmDir(this.#init.stateDir);
-        const keys = await readManagerKeys(this.#components, stateDir, unlockKey);
-        await this.#startManager({ type: 'restart' }, keys);
-      },
-      () => this.#tryToRestart(unlockKey),
-    );
+    await this.#tryToStart(() => ({ type: 'restart' }));
   }
 
   async #endManager(manager: Manager): Promise<void> {
@@ -316,6 +320,7 @@ export class Membership {
     this.#init.onChange();
     await manager.stop();
     await manager.discardState();
+    this.#unlockKey = undefined;
   }
 
   /**
@@ -324,20 +329,22 @@ export class Membership {
    */
   async #followRole(): Promise<void> {
     if (this.role === NodeRole.WORKER && this.#manager) return this.#endManager(this.#manager);
-    await this.#startOrRetry(
-      () => this.#startManager({ type: 'join', remotes: this.#record.managers }),
-      () => this.#followRole(),
-    );
+    await this.#tryToStart(() => ({ type: 'join', remotes: this.#record.managers }));
   }
 
-  async #startOrRetry(start: () => Promise<void>, retry: () => Promise<void>): Promise<void> {
+  async #tryToStart(mode: () => ManagerMode): Promise<void> {
     if (this.role !== NodeRole.MANAGER || this.#manager) return;
     try {
-      await start();
+      // An earlier attempt may have locked its files before it failed.
+      const stateDir = swarmDir(this.#init.stateDir);
+      const keys = await readManagerKeys(this.#components, stateDir, this.#unlockKey);
+      await this.#startManager(mode(), keys);
     } catch (error) {
       const { clock, logger } = this.#components;
       logger.warn({ err: errorMessage(error) }, 'the manager could not start, and is tried again');
-      clock.setTimer(MANAGER_RETRY_MS, () => this.#enqueue(retry));
+      this.#trouble = `the manager of this node could not start, and is tried again: ${errorMessage(error)}`;
+      this.#init.onChange();
+      clock.setTimer(MANAGER_RETRY_MS, () => this.#enqueue(() => this.#tryToStart(mode)));
     }
   }
 
@@ -354,6 +361,14 @@ export class Membership {
         this.#components.logger.error({ err: errorMessage(error) }, 'the node could not follow');
       });
   }
+}
+
+/** Where this machine itself reaches what listens at `listenAddr`. */
+function dialable(listenAddr: string): string {
+  const { host, port } = splitHostPort(listenAddr, DEFAULT_PORT) ?? {};
+  if (host === undefined || port === undefined) return listenAddr;
+  const loopback = { '': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::': '::1' }[host];
+  return joinHostPort(loopback ?? host, port);
 }
 
 function hostOf(addr: string): string {

@@ -89,7 +89,7 @@ export class SwarmNode implements SwarmNodeApi {
     this.#changes = new Changes(components);
     this.#factory = new MembershipFactory(components, {
       ...init,
-      managers: () => this.#membership?.record.managers,
+      managers: () => this.#membership?.managers,
       onChange: () => this.#tell(),
     });
   }
@@ -119,7 +119,7 @@ export class SwarmNode implements SwarmNodeApi {
       nodeAddr: record ? (splitHostPort(record.advertiseAddr, 0)?.host ?? '') : '',
       localNodeState: this.#phase,
       role: this.#role(),
-      error: this.#error || membership?.refusal || textOf(membership?.manager?.failure),
+      error: this.#error || membership?.trouble || textOf(membership?.manager?.failure),
       remoteManagers: (membership?.session?.managers ?? []).flatMap(({ peer }) =>
         peer ? [{ nodeId: peer.nodeId, addr: peer.addr }] : [],
       ),
@@ -152,16 +152,18 @@ export class SwarmNode implements SwarmNodeApi {
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort(new SwarmError('SWM_UNAVAILABLE', 'the daemon stops'));
-    await this.#changes.over();
+    const reason = new SwarmError('SWM_UNAVAILABLE', 'the daemon stops');
+    this.#stopping.abort(reason);
+    await this.#changes.interrupt(reason);
     await this.#membership?.stop();
   }
 
   init(request: InitRequest): Promise<string> {
-    return this.#changes.run(async () => {
+    return this.#changes.run(async (signal) => {
       if (this.#locked) throw unlockKeyNeeded();
       if (this.#damage) throw this.#damage;
-      if (request.forceNewCluster && this.#membership) return this.#forceNewCluster(request);
+      if (request.forceNewCluster && this.#membership)
+        return this.#forceNewCluster(request, signal);
       const record = nodeRecord(request, request.dataPathPort, []);
       const { stateDir } = this.#init;
       const validity = request.spec.caConfig?.nodeCertExpiry;
@@ -181,13 +183,13 @@ export class SwarmNode implements SwarmNodeApi {
         subnetSize: request.subnetSize,
         dataPathPort: record.dataPathPort,
       });
-      await this.#enter(membership, record);
+      await this.#enter(membership, record, signal);
       return membership.nodeId;
     });
   }
 
   join(request: JoinRequest): Promise<void> {
-    return this.#changes.runWithin(JOIN_TIMEOUT_MS, async () => {
+    return this.#changes.runWithin(JOIN_TIMEOUT_MS, async (signal) => {
       const record = nodeRecord(request, 0, request.remoteAddrs.map(managerAddr));
       const { stateDir } = this.#init;
       await removeMembership(stateDir);
@@ -198,10 +200,10 @@ export class SwarmNode implements SwarmNodeApi {
           remotes: record.managers,
           token: request.joinToken,
           availability: request.availability,
-          signal: this.#stopping.signal,
+          signal,
         });
         const mode: ManagerMode = { type: 'join', remotes: record.managers };
-        await this.#enter(this.#factory.create(record, securityConfig, mode), record);
+        await this.#enter(this.#factory.create(record, securityConfig, mode), record, signal);
       } catch (error) {
         if (!this.#membership) {
           await removeMembership(stateDir);
@@ -212,12 +214,18 @@ export class SwarmNode implements SwarmNodeApi {
     });
   }
 
-  leave(force: boolean): Promise<void> {
-    return this.#changes.run(async () => {
+  /** Whoever leaves while it joins has its attempt to join ended. */
+  async leave(force: boolean): Promise<void> {
+    const reason = new SwarmError('SWM_UNAVAILABLE', 'this node was told to leave');
+    const interrupted = await this.#changes.interrupt(reason);
+    await this.#changes.run(async () => {
       const membership = this.#membership;
       if (this.#damage && !force) throw this.#damage;
       if (this.#locked || this.#damage) return this.#leaveUnopened();
-      if (!membership) throw new SwarmError('SWM_NOT_MANAGER', 'This node is not part of a swarm');
+      if (!membership) {
+        if (interrupted) return;
+        throw new SwarmError('SWM_NOT_MANAGER', 'This node is not part of a swarm');
+      }
       await membership.leave(force);
       this.#membership = undefined;
       await removeMembership(this.#init.stateDir);
@@ -240,14 +248,14 @@ export class SwarmNode implements SwarmNodeApi {
   }
 
   recover(request: RecoverRequest): Promise<string> {
-    return this.#changes.run(async () => {
+    return this.#changes.run(async (signal) => {
       const { stateDir } = this.#init;
       const wanted = nodeRecord(request, 0, []);
       const init = { stateDir, record: wanted };
       const { record, unlockKey } = await recoverMembership(this.#components, request, init);
       const membership = await this.#restore(record, unlockKey);
       if (!membership) throw new SwarmError('SWM_INTERNAL', 'what was recovered is gone');
-      await this.#enter(membership, record);
+      await this.#enter(membership, record, signal);
       return membership.nodeId;
     });
   }
@@ -267,13 +275,13 @@ export class SwarmNode implements SwarmNodeApi {
   }
 
   /** Starts a new membership whole, or leaves nothing of it behind. */
-  async #enter(membership: Membership, record: NodeRecord): Promise<void> {
+  async #enter(membership: Membership, record: NodeRecord, signal: AbortSignal): Promise<void> {
     await writeNodeRecord(this.#init.stateDir, record);
     this.#set('pending');
     this.#membership = membership;
     try {
       await membership.start();
-      await membership.ready(this.#stopping.signal);
+      await membership.ready(signal);
       this.#set('active');
     } catch (error) {
       this.#membership = undefined;
@@ -354,7 +362,7 @@ export class SwarmNode implements SwarmNodeApi {
   }
 
   /** What the request leaves open stays as it is. */
-  async #forceNewCluster(request: InitRequest): Promise<string> {
+  async #forceNewCluster(request: InitRequest, signal: AbortSignal): Promise<string> {
     const old = this.#membership as Membership;
     if (old.role !== NodeRole.MANAGER) {
       throw new SwarmError('SWM_NOT_MANAGER', `node ${old.nodeId} is not a manager of its swarm`, {
@@ -376,7 +384,7 @@ export class SwarmNode implements SwarmNodeApi {
     this.#membership = membership;
     try {
       await membership.start();
-      await membership.ready(this.#stopping.signal);
+      await membership.ready(signal);
     } catch (error) {
       await membership.stop().catch(() => undefined);
       this.#membership = await this.#restore(old.record, membership.unlockKey);
