@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { MessageType, message } from 'raft-ts';
+import { MessageType, message, RawNode } from 'raft-ts';
 import { SwarmError } from '../../../common/errors.ts';
 import { silentLogger } from '../../../common/logger.ts';
 import { systemRandom } from '../../../common/random.ts';
@@ -19,6 +19,7 @@ import { Proposals } from '../../../manager/consensus/proposals.ts';
 import { toWire } from '../../../manager/consensus/wire.ts';
 import { LOOPBACK } from '../../support/loopback.ts';
 import { TestCluster, TestManager, until, write } from './harness.ts';
+import { LEADER, MEMBER, snapshotOnDisk } from './snapshot-fixture.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 const FAST: Partial<ConsensusInit> = { tickMs: 50 };
@@ -244,4 +245,28 @@ it('50: the core is run with all that it is to be run with', () => {
   );
   assert.equal(config.disableProposalForwarding, true);
   assert.ok(config.maxInflightBytes! >= config.maxSizePerMsg);
+});
+
+it('51: a campaign that cannot be is no error, at a manager in whatever state', async () => {
+  const { tail, disk } = await snapshotOnDisk(await freshDir());
+  try {
+    const random = { random: () => 0.5 };
+    const shared = coreConfig({ random: systemRandom, logger: silentLogger }, {} as never, MEMBER);
+    const start = () =>
+      new RawNode({ ...shared, ...random, storage: tail, applied: 100, asyncStorageWrites: true });
+    const learner = start();
+    learner.campaign();
+    for (let i = 0; i < 100; i++) learner.tick();
+    assert.equal(learner.status().hardState.term, 3, 'a learner');
+    const halted = start();
+    halted.step(
+      message({ type: MessageType.Heartbeat, from: LEADER, to: MEMBER, term: 3, commit: 999 }),
+    );
+    assert.match(halted.status().fault ?? '', /out of range/);
+    halted.campaign();
+    for (let i = 0; i < 100; i++) halted.tick();
+    assert.equal(halted.hasReady(), false, 'one that has halted');
+  } finally {
+    await disk.close();
+  }
 });
