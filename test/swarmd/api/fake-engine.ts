@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { SwarmError } from '../../../common/errors.ts';
-import { frame } from '../../../swarmd/api/http/multiplex.ts';
 import type {
   AttachOptions,
   Container,
@@ -16,6 +15,7 @@ import type {
   SwarmAttacher,
 } from '../../../worker/index.ts';
 import { FakeImages, FakeVolumes } from './fake-images.ts';
+import { FakeProcess, run } from './fake-process.ts';
 
 const CREATED: ContainerState = {
   status: 'created',
@@ -28,57 +28,15 @@ const CREATED: ContainerState = {
   health: 'none',
 };
 
-/** What a process reads and writes, and how it ended. */
-class Process extends Duplex {
-  readonly #tty: boolean;
-  #onInput: ((data: Buffer) => void) | undefined;
-  #onInputEnd: () => void = () => {};
-  /** Input that came before the process did. */
-  #early: Buffer[] = [];
-
-  constructor(tty: boolean) {
-    super({ allowHalfOpen: true });
-    this.#tty = tty;
-  }
-
-  print(stream: 1 | 2, text: string): void {
-    const data = Buffer.from(text);
-    this.push(this.#tty ? data : frame(stream, data));
-  }
-
-  input(onInput: (data: Buffer) => void, onEnd: () => void): void {
-    this.#onInput = onInput;
-    this.#onInputEnd = onEnd;
-    for (const data of this.#early.splice(0)) onInput(data);
-    if (this.writableFinished) onEnd();
-  }
-
-  override _read(): void {}
-
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    if (this.#onInput) this.#onInput(chunk);
-    else this.#early.push(chunk);
-    done();
-  }
-
-  override _final(done: () => void): void {
-    this.#onInputEnd();
-    done();
-  }
-}
-
 interface Running {
   container: Container;
-  attached: Process[];
+  attached: FakeProcess[];
   log: LogLine[];
   exits: ((code: number) => void)[];
   removals: ((code: number) => void)[];
 }
 
-/**
- * An engine without containers: its processes are `echo WORDS`, `cat`, `exit CODE` and, for anything
- * else, something that sleeps.
- */
+/** An engine without containers: what it runs are the commands of `fake-process.ts`. */
 export class FakeEngine implements EngineApi {
   readonly images = new FakeImages();
   readonly volumes = new FakeVolumes();
@@ -234,7 +192,7 @@ export class FakeEngine implements EngineApi {
 
   async attach(ref: string, _options: AttachOptions): Promise<Duplex> {
     const running = this.#find(ref);
-    const process = new Process(running.container.config.Tty ?? false);
+    const process = new FakeProcess(running.container.config.Tty ?? false);
     this.openStreams++;
     process.on('close', () => this.openStreams--);
     running.attached.push(process);
@@ -271,7 +229,7 @@ export class FakeEngine implements EngineApi {
   async execStart(execId: string, options: { detach: boolean }): Promise<Duplex | undefined> {
     const exec = this.#exec(execId);
     if (options.detach) return undefined;
-    const process = new Process(exec.config.Tty ?? false);
+    const process = new FakeProcess(exec.config.Tty ?? false);
     setImmediate(() => {
       run(exec.config.Cmd, [process], (code) => {
         exec.inspect.ExitCode = code;
@@ -382,25 +340,5 @@ export class FakeEngine implements EngineApi {
     const exec = this.#execs.get(id);
     if (!exec) throw new SwarmError('SWM_NOT_FOUND', `No such exec instance: ${id}`);
     return exec;
-  }
-}
-
-function run(command: readonly string[], outputs: Process[], exit: (code: number) => void): void {
-  const [name, ...args] = command;
-  if (name === 'echo') {
-    for (const output of outputs) {
-      output.print(1, `${args.join(' ')}\n`);
-      output.print(2, 'warned\n');
-    }
-    exit(0);
-  } else if (name === 'exit') {
-    exit(Number(args[0]));
-  } else if (name === 'cat') {
-    for (const output of outputs) {
-      output.input(
-        (data) => output.print(1, data.toString()),
-        () => exit(0),
-      );
-    }
   }
 }
