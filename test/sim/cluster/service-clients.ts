@@ -191,10 +191,10 @@ export class ServiceClients {
       const rotation = KeyRotation.fromPartial({ managerUnlockKey: rotate });
       await control.updateCluster(version, spec, rotation);
     };
-    if (!locked) return [[0.5, 'lock', (c) => change(c, true, false)]];
+    if (!locked) return [[2, 'lock', (c) => change(c, true, false)]];
     return [
-      [0.3, 'unlock', (c) => change(c, false, false)],
-      [0.3, 'rotate the unlock key', (c) => change(c, true, true)],
+      [1, 'unlock', (c) => change(c, false, false)],
+      [1, 'rotate the unlock key', (c) => change(c, true, true)],
     ];
   }
 
