@@ -65,9 +65,12 @@ function validate(config: Config): void {
   const check = (isValid: boolean, rule: string) => {
     if (!isValid) throw new ErrConfig(`invalid raft configuration: ${rule}`);
   };
-  const isCount = (value: number | undefined) =>
-    value === undefined || (value >= 0 && !Number.isNaN(value));
+  // Also for callers without types: a size that is no number would compare as no limit at all.
+  const isSize = (value: unknown) => typeof value === 'number' && value >= 0;
+  const isOptionalSize = (value: unknown) => value === undefined || isSize(value);
 
+  check(typeof config.storage === 'object', 'storage is missing');
+  check(typeof config.random === 'function', 'random is missing, the source of randomness');
   check(config.id !== NONE, 'id 0 means no node');
   check(Number.isSafeInteger(config.id) && config.id > 0, `id ${config.id} is not in [1, 2^53)`);
   check(!isStorageThread(config.id), `id ${config.id} is reserved for the storage threads`);
@@ -84,12 +87,14 @@ function validate(config: Config): void {
     config.applied === undefined || (Number.isSafeInteger(config.applied) && config.applied >= 0),
     'applied must be the index of an entry, or 0',
   );
-  check(isCount(config.maxSizePerMsg), 'maxSizePerMsg must not be negative');
-  check(isCount(config.maxCommittedSizePerReady), 'maxCommittedSizePerReady must not be negative');
-  check(
-    isCount(config.maxUncommittedEntriesSize),
-    'maxUncommittedEntriesSize must not be negative',
-  );
+  check(isSize(config.maxSizePerMsg), 'maxSizePerMsg must be a size in bytes, or 0');
+  for (const name of [
+    'maxCommittedSizePerReady',
+    'maxUncommittedEntriesSize',
+    'maxInflightBytes',
+  ] as const) {
+    check(isOptionalSize(config[name]), `${name} must be a size in bytes, or 0`);
+  }
   check(
     !config.maxInflightBytes || config.maxInflightBytes >= config.maxSizePerMsg,
     'maxInflightBytes must be at least maxSizePerMsg, or a full message would never fit',

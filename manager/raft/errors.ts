@@ -55,6 +55,13 @@ export class ErrStepLocalMsg extends RaftError {
   }
 }
 
+/** A message to another node came in: its address has changed hands, or the transport is at fault. */
+export class ErrStepMisdirected extends RaftError {
+  constructor(to: number, id: number) {
+    super(`raft: a message to node ${to} has reached node ${id}`);
+  }
+}
+
 /** A response came from a node that is not in the configuration. */
 export class ErrStepPeerNotFound extends RaftError {
   constructor() {

@@ -11,6 +11,7 @@ export {
 } from './describe/entry.ts';
 export { describeMessage } from './describe/message.ts';
 export { entryTypeName, messageTypeName, nodeName, stateName } from './describe/names.ts';
+export { describeProgress } from './describe/progress.ts';
 export { describeHardState, describeReady, describeSoftState } from './describe/ready.ts';
 export { describeStatus } from './describe/status.ts';
 export { entriesSize, entrySize, isConfChange, NO_LIMIT, payloadSize } from './entry.ts';

@@ -12,7 +12,13 @@ import { startRaft } from './core/start.ts';
 import { step } from './core/step.ts';
 import { tick } from './core/tick.ts';
 import { describeStatus } from './describe/status.ts';
-import { ErrProposalDropped, ErrStepLocalMsg, ErrStepPeerNotFound, RaftFault } from './errors.ts';
+import {
+  ErrProposalDropped,
+  ErrStepLocalMsg,
+  ErrStepMisdirected,
+  ErrStepPeerNotFound,
+  RaftFault,
+} from './errors.ts';
 import {
   isLocalMessage,
   isPeerMessage,
@@ -23,7 +29,6 @@ import {
 } from './message.ts';
 import { completionsOf, hasReady, type Told, takeReady, toldOf } from './ready.ts';
 import { statusOf } from './status.ts';
-import type { Progress } from './tracker/progress.ts';
 import {
   type ConfChangeV1,
   type ConfChangeV2,
@@ -33,6 +38,7 @@ import {
   type Message,
   MessageType,
   NONE,
+  type ProgressStatus,
   type RawNodeApi,
   type Ready,
   type Status,
@@ -70,7 +76,6 @@ export class RawNode implements RawNodeApi {
     this.proposeBatch([data]);
   }
 
-  /** Several proposals as one: they become neighbours in the log, or all are dropped. */
   proposeBatch(payloads: readonly Uint8Array[]): void {
     const entries = payloads.map((data) => ({ term: 0, index: 0, type: EntryType.Normal, data }));
     this.#dispatch(message({ type: MessageType.Prop, from: this.raft.id, entries }));
@@ -92,6 +97,8 @@ export class RawNode implements RawNodeApi {
 
   step(m: Message): void {
     const isOwn = isStorageThread(m.from);
+    // 0 is no address: requests are passed on without one.
+    if (m.to !== NONE && m.to !== this.raft.id) throw new ErrStepMisdirected(m.to, this.raft.id);
     if (isLocalMessage(m.type) && !isOwn) throw new ErrStepLocalMsg();
     if (isPeerMessage(m.type) && !this.#isPeerLike(m)) throw new ErrStepLocalMsg();
     if (isResponse(m.type) && !isOwn && !this.raft.tracker.progress.has(m.from)) {
@@ -128,7 +135,8 @@ export class RawNode implements RawNodeApi {
     if (this.raft.settings.asyncStorageWrites) {
       throw new Error('advance() is for synchronous mode: deliver the responses instead');
     }
-    const completions = this.#completions ?? [];
+    const completions = this.#completions;
+    if (completions === undefined) throw new Error('there is no Ready to be done with');
     this.#completions = undefined;
     for (const m of completions) this.#dispatch(m);
   }
@@ -137,7 +145,6 @@ export class RawNode implements RawNodeApi {
     return statusOf(this.raft, this.#fault);
   }
 
-  /** Everything, on several lines: the status, the log, the reads that wait. */
   describe(): string {
     const { log, reads } = this.raft;
     return `${describeStatus(this.status())}log: ${log.describe()}\nreads: ${reads.describe()}\n`;
@@ -147,9 +154,9 @@ export class RawNode implements RawNodeApi {
     return this.raft.log.lastIndex();
   }
 
-  /** Visits the progress of everybody in the configuration, by ascending id. */
-  withProgress(visit: (id: number, progress: Progress) => void): void {
-    for (const [id, progress] of this.raft.tracker.progress) visit(id, progress);
+  withProgress(visit: (progress: ProgressStatus) => void): void {
+    if (!this.raft.isLeader) return;
+    for (const [id, progress] of this.raft.tracker.progress) visit(progress.status(id));
   }
 
   reportUnreachable(id: number): void {

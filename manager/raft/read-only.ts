@@ -43,10 +43,13 @@ export class ReadOnly {
     if (position > (this.#acks.get(from) ?? 0)) this.#acks.set(from, position);
   }
 
-  /** `2 waiting from 5 on, acknowledged: 1=6 3=5` */
+  /** `2 waiting from position 5 on, acknowledged: 1=6 3=5` */
   describe(): string {
     const acks = [...this.#acks].sort(([a], [b]) => a - b).map(([id, at]) => `${id}=${at}`);
-    return `${this.waiting} waiting from ${this.#confirmed + 1} on, acknowledged: ${acks.join(' ')}`;
+    return (
+      `${this.waiting} waiting from position ${this.#confirmed + 1} on, ` +
+      `acknowledged: ${acks.join(' ') || 'none'}`
+    );
   }
 
   /** Takes out the reads that a quorum of `config` has confirmed. */

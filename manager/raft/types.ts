@@ -312,6 +312,8 @@ export interface ProgressStatus {
   readonly pendingSnapshot: number;
   /** Messages with entries on their way to it. */
   readonly inflightCount: number;
+  /** No more of them are sent ahead, for now. */
+  readonly inflightFull: boolean;
 }
 
 /** What a node knows of itself. */
@@ -351,6 +353,8 @@ export interface RawNodeApi {
   campaign(): void;
   /** Appends to the leader's log; throws ErrProposalDropped without a leader or over a limit. */
   propose(data: Uint8Array): void;
+  /** Several proposals as one: they become neighbours in the log, or all are dropped. */
+  proposeBatch(payloads: readonly Uint8Array[]): void;
   /**
    * Like `propose`. A change that must not be made now becomes an empty entry: see with `applyConfChange`
    * whether it has taken effect.
@@ -363,18 +367,22 @@ export interface RawNodeApi {
    */
   applyConfChange(change: ConfChangeV1 | ConfChangeV2, index?: number): ConfState;
   /**
-   * Throws ErrStepLocalMsg, ErrStepPeerNotFound, and ErrProposalDropped for a forwarded proposal; a
-   * message of the network never throws else.
+   * Throws ErrStepLocalMsg, ErrStepPeerNotFound, ErrStepMisdirected, and ErrProposalDropped for a
+   * forwarded proposal; a message of the network never throws else.
    */
   step(message: Message): void;
   /** Is there anything to do? */
   hasReady(): boolean;
   /** Takes what there is to do. In synchronous mode it must be done, and `advance` called, before the next. */
   ready(): Ready;
-  /** What the last Ready asks for is done. Synchronous mode only. */
+  /** What the last Ready asks for is done. Synchronous mode only, once for each Ready. */
   advance(): void;
   /** What the node knows. Not for every message: it copies. */
   status(): Status;
+  /** Visits what a leader knows of each node, itself included, by ascending id; elsewhere nothing. */
+  withProgress(visit: (progress: ProgressStatus) => void): void;
+  /** Everything, on several lines: the status, the log, the reads that wait. */
+  describe(): string;
   /** Index of the last entry in the log, the unstable tail included. */
   lastIndex(): number;
   /** The last message to `id` could not be delivered. */

@@ -9,6 +9,7 @@ import {
   ConfChangeType,
   type ConfState,
   decodeConfChange,
+  describeConfChanges,
   EntryType,
   ErrConfChange,
   ErrDecode,
@@ -148,12 +149,14 @@ test('both versions of a change survive encoding', () => {
 test('the change that leaves a transition takes no bytes', () => {
   const leave = { transition: ConfChangeTransition.Auto, changes: [] };
   assert.equal(encodeConfChange(leave).length, 0);
+  assert.equal(encodeConfChange({ ...leave, context: new Uint8Array(0) }).length, 0);
   assert.deepEqual(decodeConfChange({ type: EntryType.ConfChangeV2 }), leave);
 });
 
 test('bytes that are no change are refused, whatever they are', () => {
   const cases: readonly (readonly [EntryType, number[]])[] = [
     [EntryType.Normal, [1, 0, 1]],
+    [EntryType.Normal, []],
     [EntryType.ConfChange, []],
     [EntryType.ConfChange, [2, 0, 1]],
     [EntryType.ConfChange, [1, 9, 1]],
@@ -174,4 +177,26 @@ test('bytes that are no change are refused, whatever they are', () => {
       }
     }),
   );
+});
+
+test('changes as text', () => {
+  const text = 'v1 r2 u3 l40';
+  const changes = parseConfChanges(` v1\tr2  u3\nl40 `);
+  assert.deepEqual(
+    changes.map(({ type, nodeId }) => [type, nodeId]),
+    [
+      [ConfChangeType.AddNode, 1],
+      [ConfChangeType.RemoveNode, 2],
+      [ConfChangeType.UpdateNode, 3],
+      [ConfChangeType.AddLearnerNode, 40],
+    ],
+  );
+  assert.equal(describeConfChanges(changes), text);
+  assert.deepEqual(parseConfChanges(''), []);
+  for (const wrong of ['x1', 'v', '1', 'vv1', 'v1x', 'v-1', 'v1,l2', 'v9007199254740992']) {
+    assert.throws(
+      () => parseConfChanges(`v1 ${wrong}`),
+      (error) => error instanceof ErrDecode && error.message.startsWith(`"${wrong}" is no conf`),
+    );
+  }
 });

@@ -4,10 +4,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   type Config,
+  describeEntry,
+  describeReady,
   describeStatus,
+  EMPTY_CONF_STATE,
+  EntryType,
   ErrConfig,
+  entryTypeName,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
   MemoryStorage,
+  messageTypeName,
+  nodeName,
   RawNode,
+  StateType,
+  type Status,
+  stateName,
 } from '../../manager/raft/index.ts';
 import { Cluster } from './support/cluster.ts';
 import { bytes } from './support/member.ts';
@@ -30,7 +42,7 @@ test('a node: status, progress of the others, log, and waiting reads', () => {
     '2: StateReplicate match=3 next=4',
     '3: StateReplicate match=2 next=4 inflight=1',
     'log: committed=3, applied=3, applying=3, unstable.offset=4, unstable.offsetInProgress=4, len(unstable.Entries)=0',
-    'reads: 1 waiting from 1 on, acknowledged: 1=1',
+    'reads: 1 waiting from position 1 on, acknowledged: 1=1',
     '',
   ]);
   assert.ok(node.describe().startsWith(describeStatus(node.status())));
@@ -50,8 +62,102 @@ test('configuration and votes, unstable log, storage', () => {
     'votes: 1=yes',
     '',
   ]);
+  node.raft.tracker.recordVote(3, false);
+  node.raft.tracker.recordVote(2, false);
+  assert.match(node.raft.tracker.describe(), /^votes: 1=yes 2=no 3=no$/m);
   assert.equal(node.raft.log.unstable.describe(), 'log [2, 2) in progress to 2, snapshot none');
+  const snapshot = { metadata: { index: 9, term: 1, confState: node.status().confState } };
+  node.raft.log.unstable.restore(snapshot);
+  assert.equal(node.raft.log.unstable.describe(), 'log [10, 10) in progress to 10, snapshot 9');
   assert.equal(storage.describe(), 'log [2, 2) behind a snapshot at 1, Term:2 Vote:1 Commit:1');
+});
+
+function without(key: keyof Config): Partial<Config> {
+  return { [key]: undefined };
+}
+
+test('what is unusual of a node is shown: a halt, learners, pauses, snapshots, full windows', () => {
+  const status: Status = {
+    id: 17,
+    hardState: { term: 3, vote: 0, commit: 9 },
+    softState: { lead: 17, raftState: StateType.Leader },
+    applied: 8,
+    leadTransferee: 0,
+    confState: EMPTY_CONF_STATE,
+    progress: [
+      {
+        id: 2,
+        match: 3,
+        next: 10,
+        state: 'StateSnapshot',
+        isLearner: true,
+        recentActive: false,
+        paused: true,
+        pendingSnapshot: 9,
+        inflightCount: 0,
+        inflightFull: false,
+      },
+      {
+        id: 18,
+        match: 3,
+        next: 6,
+        state: 'StateReplicate',
+        isLearner: false,
+        recentActive: true,
+        paused: false,
+        pendingSnapshot: 0,
+        inflightCount: 2,
+        inflightFull: true,
+      },
+    ],
+    fault: 'entries are gone',
+  };
+  assert.deepEqual(describeStatus(status).split('\n'), [
+    '11 StateLeader Term:3 Vote:0 Commit:9 Applied:8 Lead:17',
+    'Voters:[] VotersOutgoing:[] Learners:[] LearnersNext:[] AutoLeave:false',
+    'halted: entries are gone',
+    '2: StateSnapshot match=3 next=10 learner paused pendingSnap=9 inactive',
+    '12: StateReplicate match=3 next=6 inflight=2[full]',
+    '',
+  ]);
+});
+
+test('names, known and unknown', () => {
+  const unknown = 99 as never;
+  assert.deepEqual(
+    [messageTypeName(unknown), stateName(unknown), entryTypeName(unknown)],
+    ['MsgUnknown(99)', 'StateUnknown(99)', 'EntryUnknown(99)'],
+  );
+  assert.deepEqual([0, 26, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD].map(nodeName), [
+    'None',
+    '1a',
+    'AppendThread',
+    'ApplyThread',
+  ]);
+});
+
+test('payloads are quoted, and what is no configuration change is said to be none', () => {
+  const place = { term: 1, index: 2 };
+  const data = Uint8Array.of(97, 9, 10, 13, 34, 92, 31, 32, 126, 127, 200);
+  assert.equal(
+    describeEntry({ ...place, type: EntryType.Normal, data }),
+    String.raw`1/2 EntryNormal "a\t\n\r\"\\\x1f ~\x7f\xc8"`,
+  );
+  const type = EntryType.ConfChange;
+  assert.equal(
+    describeEntry({ ...place, type, data: Uint8Array.of(7) }),
+    '1/2 EntryConfChange undecodable: a configuration change of version 1 starts with 7',
+  );
+});
+
+test('reads in a Ready, and one that asks for nothing', () => {
+  const ready = { entries: [], committedEntries: [], messages: [], mustSync: false };
+  assert.equal(describeReady({ ...ready, readStates: [] }), '<empty Ready>');
+  const readStates = [{ index: 4, requestCtx: Uint8Array.of(1, 2) }];
+  assert.equal(
+    describeReady({ ...ready, readStates }),
+    'Ready MustSync=false:\nReadStates [{4 [1 2]}]\n',
+  );
 });
 
 test('a configuration that cannot work is refused with the rule that it breaks', () => {
@@ -76,10 +182,16 @@ test('a configuration that cannot work is refused with the rule that it breaks',
     [{ electionTick: 9.5 }, /electionTick 9.5 must be an integer/],
     [{ applied: -1 }, /applied must be/],
     [{ maxInflightMsgs: 0 }, /maxInflightMsgs must be at least 1/],
-    [{ maxSizePerMsg: -1 }, /maxSizePerMsg must not be negative/],
+    [{ maxSizePerMsg: -1 }, /maxSizePerMsg must be a size in bytes/],
     [{ maxInflightBytes: 99 }, /maxInflightBytes must be at least maxSizePerMsg/],
     [{ maxUncommittedEntriesSize: Number.NaN }, /maxUncommittedEntriesSize/],
     [{ maxCommittedSizePerReady: -1 }, /maxCommittedSizePerReady/],
+    [{ maxInflightBytes: -1 }, /maxInflightBytes must be a size/],
+    // What a caller without types may leave out.
+    [without('maxSizePerMsg'), /maxSizePerMsg must be/],
+    [without('maxInflightMsgs'), /maxInflightMsgs must be/],
+    [without('random'), /random is missing/],
+    [without('storage'), /storage is missing/],
     [{ readOnlyOption: 'lease-based' }, /lease-based reads need checkQuorum/],
   ];
   for (const [change, rule] of cases) {

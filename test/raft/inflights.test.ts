@@ -85,4 +85,5 @@ test('describe() shows the messages in flight', () => {
   for (const index of [4, 5, 8]) inflights.add(index, 10);
   inflights.freeUpTo(4);
   assert.equal(inflights.describe(), '2/3 messages, 20/100 bytes: 5 8');
+  assert.equal(new Inflights(3, 0).describe(), '0/3 messages, 0 bytes: ');
 });

@@ -26,7 +26,7 @@ const DAMAGES: readonly Damage[] = [
   ['term goes back', /term 1 after 2/, (r) => (r.term = 1)],
   ['vote changes', /vote 3 after 1/, (r) => (r.vote = 3)],
   ['another leader in the term', /leader 2 after 1 in term 2/, (r) => (r.lead = 2)],
-  ['a vote in term 0', /term 0 after 2/, (r) => (r.term = 0)],
+  ['a term that is forgotten', /term 0 after 2/, (r) => (r.term = 0)],
   [
     'follows itself',
     /leads, but is no leader/,
@@ -128,6 +128,24 @@ const DAMAGES: readonly Damage[] = [
     (r) => r.tracker.use({ ...r.tracker.config, learnersNext: [3] }, r.tracker.progress),
   ],
   [
+    'a learner-to-be that is a learner',
+    /3 is to be demoted, but is a learner already/,
+    (r) => {
+      const voters = { incoming: [1, 2], outgoing: [1, 2, 3] };
+      r.tracker.progress.get(3)!.isLearner = true;
+      r.tracker.use({ ...r.tracker.config, voters, learnersNext: [3] }, r.tracker.progress);
+    },
+  ],
+  [
+    'a learner by configuration only',
+    /3 is a learner, but not in its progress/,
+    (r) => {
+      const voters = { incoming: [1, 2], outgoing: [] };
+      r.tracker.use({ ...r.tracker.config, voters, learners: [3] }, r.tracker.progress);
+    },
+  ],
+  ['a leader that follows', /a leader that follows another/, (r) => (r.lead = 0)],
+  [
     'autoleave without a transition',
     /autoleave without a transition/,
     (r) => r.tracker.use({ ...r.tracker.config, autoLeave: true }, r.tracker.progress),
@@ -157,4 +175,26 @@ test('broken: a leader commits an entry of a former term by itself', () => {
   log.storage.term = () => 1;
   log.committed = log.lastIndex();
   assert.throws(() => assertInvariants(node), /commits entry 3 of term 1/);
+});
+
+test('broken: a vote without a term, a commit index past the end, in a node seen for the first time', () => {
+  const fresh = () => new Cluster().member(1).node;
+  const voted = fresh();
+  Object.assign(voted.raft, { term: 0, vote: 2 });
+  assert.throws(() => assertInvariants(voted), /a vote without a term/);
+  const ahead = fresh();
+  ahead.raft.log.committed = 2;
+  assert.throws(() => assertInvariants(ahead), /committed 2 > last 1/);
+});
+
+test('what must not happen inside says so', () => {
+  const { raft } = new Cluster().elect(1).node;
+  const { log } = raft;
+  assert.throws(() => raft.send({ type: MessageType.App, to: 1 }), /addressed to its sender/);
+  assert.throws(() => log.acceptApplying(9, 0, true), /applying 9, but only 2 is committed/);
+  assert.throws(() => log.slice(3, 2, 0), /\[3, 2\) is outside of the log committed=2/);
+  assert.throws(() => log.slice(2, 9, 0), /\[2, 9\) is outside of the log/);
+  assert.throws(() => log.unstable.slice(1, 2), /outside of the unstable log \[3, 3\)/);
+  log.storage.entries = () => [];
+  assert.throws(() => log.scan(2, 3, 0, () => false), /got no entries of \[2, 3\)/);
 });

@@ -150,3 +150,11 @@ test('after a rejection the commit index is worth a message again', () => {
     assert.equal(each.sentCommit, each.next - 1);
   }
 });
+
+test('a probe without entries does not hold up the next message, one with entries does', () => {
+  const each = progress('StateProbe', 2, 3);
+  each.sentEntries(0, 0);
+  assert.deepEqual([each.paused, each.next], [false, 3]);
+  each.sentEntries(2, 10);
+  assert.deepEqual([each.paused, each.next], [true, 3]);
+});

@@ -9,6 +9,7 @@ const three = { incoming: [1, 2, 3], outgoing: [] };
 
 test('reads leave in order, as far as a quorum has answered', () => {
   const reads = new ReadOnly();
+  assert.equal(reads.describe(), '0 waiting from position 1 on, acknowledged: none');
   for (const index of [5, 6, 7]) reads.add(request, index);
   assert.equal(reads.position, 3);
   reads.acknowledge(1, 3);
@@ -18,7 +19,7 @@ test('reads leave in order, as far as a quorum has answered', () => {
     reads.takeConfirmed(three).map(({ index }) => index),
     [5, 6],
   );
-  assert.equal(reads.describe(), '1 waiting from 3 on, acknowledged: 1=3 2=2');
+  assert.equal(reads.describe(), '1 waiting from position 3 on, acknowledged: 1=3 2=2');
   reads.acknowledge(3, 1);
   assert.deepEqual(reads.takeConfirmed(three), []);
   reads.add(request, 9);

@@ -3,30 +3,27 @@
 import { ErrDecode } from '../errors.ts';
 import { type ConfChangeSingle, ConfChangeType } from '../types.ts';
 
-const LETTERS: Readonly<Record<string, ConfChangeType>> = {
-  v: ConfChangeType.AddNode,
-  l: ConfChangeType.AddLearnerNode,
-  r: ConfChangeType.RemoveNode,
-  u: ConfChangeType.UpdateNode,
+const LETTERS: Readonly<Record<ConfChangeType, string>> = {
+  [ConfChangeType.AddNode]: 'v',
+  [ConfChangeType.AddLearnerNode]: 'l',
+  [ConfChangeType.RemoveNode]: 'r',
+  [ConfChangeType.UpdateNode]: 'u',
 };
 
 /** `v1 l2 r3`: what `parseConfChanges` reads. */
 export function describeConfChanges(changes: readonly ConfChangeSingle[]): string {
-  return changes.map(({ type, nodeId }) => `${letterOf(type)}${nodeId}`).join(' ');
-}
-
-function letterOf(type: ConfChangeType): string {
-  return Object.entries(LETTERS).find(([, each]) => each === type)?.[0] ?? 'unknown';
+  return changes.map(({ type, nodeId }) => `${LETTERS[type]}${nodeId}`).join(' ');
 }
 
 /** Throws ErrDecode. */
 export function parseConfChanges(text: string): ConfChangeSingle[] {
   const words = text.split(/\s+/).filter((word) => word !== '');
   return words.map((word) => {
-    const match = /^([vlru])(\d+)$/.exec(word);
-    if (match === null) {
+    const type = Object.values(ConfChangeType).find((each) => LETTERS[each] === word[0]);
+    const nodeId = Number(/^.(\d+)$/.exec(word)?.[1]);
+    if (type === undefined || !Number.isSafeInteger(nodeId)) {
       throw new ErrDecode(`"${word}" is no configuration change: wanted v, l, r or u and an id`);
     }
-    return { type: LETTERS[match[1]!]!, nodeId: Number(match[2]) };
+    return { type, nodeId };
   });
 }

@@ -4,12 +4,11 @@ import type { Changed } from '../confchange/changer.ts';
 import { isSameConfState, restore as restoreConfig } from '../confchange/restore.ts';
 import { ErrConfChange, RaftFault } from '../errors.ts';
 import { isEmptySnapshot } from '../message.ts';
-import { confState } from '../tracker/config.ts';
+import { confState, isMember } from '../tracker/config.ts';
 import { ProgressTracker } from '../tracker/tracker.ts';
-import { type ConfState, type Message, MessageType, type Snapshot, StateType } from '../types.ts';
+import { type ConfState, type Message, MessageType, type Snapshot } from '../types.ts';
 import { switchToConfig } from './membership.ts';
 import { hex, type Raft } from './raft.ts';
-import { becomeFollower } from './roles.ts';
 
 export function onAppend(r: Raft, m: Message): void {
   if (!isLogSlice(m)) {
@@ -75,12 +74,7 @@ export function onSnapshot(r: Raft, m: Message): void {
 function restore(r: Raft, snapshot: Snapshot): boolean {
   const { index, term } = snapshot.metadata;
   if (index <= r.log.committed) return false;
-  if (r.state !== StateType.Follower) {
-    r.logger.warn(`${r.name} attempted to restore snapshot as leader; should never happen`);
-    becomeFollower(r, r.term + 1, 0);
-    return false;
-  }
-  if (!isMember(r.id, snapshot.metadata.confState)) {
+  if (!isMember(snapshot.metadata.confState, r.id)) {
     r.logger.warn(
       `${r.name} attempted to restore snapshot but it is not in the ConfState; should never happen`,
     );
@@ -103,11 +97,6 @@ function restore(r: Raft, snapshot: Snapshot): boolean {
   r.configIndex = index;
   r.logger.info(`${r.name} ${position()} restored snapshot [index: ${index}, term: ${term}]`);
   return true;
-}
-
-/** Those to be demoted need no mention: they are outgoing voters. */
-function isMember(id: number, state: ConfState): boolean {
-  return [state.voters, state.learners, state.votersOutgoing].some((ids) => ids.includes(id));
 }
 
 /** Puts a durable configuration in force, in place of whatever was. RaftFault if it is none. */

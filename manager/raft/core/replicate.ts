@@ -1,9 +1,10 @@
 /** How a leader brings its log and its commit index to the others (Raft 5.3). */
 
 import { NO_LIMIT, payloadsSize } from '../entry.ts';
-import { ErrCompacted, ErrSnapshotTemporarilyUnavailable } from '../errors.ts';
+import { ErrSnapshotTemporarilyUnavailable } from '../errors.ts';
 import { isEmptySnapshot, NO_ENTRIES } from '../message.ts';
 import { encodePosition } from '../read-only.ts';
+import { isMember } from '../tracker/config.ts';
 import type { Progress } from '../tracker/progress.ts';
 import { type Entry, MessageType, type Snapshot } from '../types.ts';
 import { hex, type Raft } from './raft.ts';
@@ -33,7 +34,6 @@ export function maybeSendAppend(r: Raft, to: number, evenIfEmpty: boolean): bool
   if (previousTerm === undefined) return maybeSendSnapshot(r, to, progress);
 
   const entries = entriesFor(r, progress);
-  if (entries === undefined) return maybeSendSnapshot(r, to, progress);
   if (entries.length === 0 && !evenIfEmpty) return false;
 
   r.send({
@@ -49,15 +49,10 @@ export function maybeSendAppend(r: Raft, to: number, evenIfEmpty: boolean): bool
   return true;
 }
 
-/** Undefined: they are compacted away. With a full window none, the append is then only a probe. */
-function entriesFor(r: Raft, progress: Progress): readonly Entry[] | undefined {
+/** With a full window none: the append is then only a probe. */
+function entriesFor(r: Raft, progress: Progress): readonly Entry[] {
   if (progress.state === 'StateReplicate' && progress.inflights.full) return NO_ENTRIES;
-  try {
-    return r.log.entries(progress.next, Math.min(r.settings.maxSizePerMsg, NO_LIMIT));
-  } catch (error) {
-    if (error instanceof ErrCompacted) return undefined;
-    throw error;
-  }
+  return r.log.entries(progress.next, Math.min(r.settings.maxSizePerMsg, NO_LIMIT));
 }
 
 function maybeSendSnapshot(r: Raft, to: number, progress: Progress): boolean {
@@ -65,7 +60,7 @@ function maybeSendSnapshot(r: Raft, to: number, progress: Progress): boolean {
     r.logger.debug(`ignore sending snapshot to ${hex(to)} since it is not recently active`);
     return false;
   }
-  const snapshot = currentSnapshot(r);
+  const snapshot = snapshotFor(r, to);
   if (snapshot === undefined) {
     r.logger.debug(
       `${r.name} failed to send snapshot to ${hex(to)} because snapshot is temporarily unavailable`,
@@ -85,13 +80,14 @@ function maybeSendSnapshot(r: Raft, to: number, progress: Progress): boolean {
   return true;
 }
 
-function currentSnapshot(r: Raft): Snapshot | undefined {
+/** Undefined: there is none now. One from before `to` was added is none: it would be ignored there. */
+function snapshotFor(r: Raft, to: number): Snapshot | undefined {
   try {
-    const snapshot = r.log.unstable.snapshot ?? r.log.storage.snapshot();
+    const snapshot = r.log.storage.snapshot();
     if (isEmptySnapshot(snapshot)) {
       throw new Error('bug of the storage: the log is compacted, but there is no snapshot');
     }
-    return snapshot;
+    return isMember(snapshot.metadata.confState, to) ? snapshot : undefined;
   } catch (error) {
     if (error instanceof ErrSnapshotTemporarilyUnavailable) return undefined;
     throw error;

@@ -12,7 +12,6 @@ export function becomeFollower(r: Raft, term: number, lead: number): void {
 }
 
 export function becomeCandidate(r: Raft): void {
-  refuseFrom(r, StateType.Leader);
   r.reset(r.term + 1);
   r.vote = r.id;
   r.state = StateType.Candidate;
@@ -21,7 +20,6 @@ export function becomeCandidate(r: Raft): void {
 
 /** Neither term nor vote change: a node that cannot win must not disturb those that get along. */
 export function becomePreCandidate(r: Raft): void {
-  refuseFrom(r, StateType.Leader);
   r.tracker.resetVotes();
   r.lead = NONE;
   r.state = StateType.PreCandidate;
@@ -29,7 +27,6 @@ export function becomePreCandidate(r: Raft): void {
 }
 
 export function becomeLeader(r: Raft): void {
-  refuseFrom(r, StateType.Follower);
   r.reset(r.term);
   r.lead = r.id;
   r.state = StateType.Leader;
@@ -48,8 +45,4 @@ export function becomeLeader(r: Raft): void {
   r.termStart = r.log.lastIndex() + 1;
   appendEntries(r, [{ type: EntryType.Normal }]);
   r.logger.info(`${r.name} became leader at term ${r.term}`);
-}
-
-function refuseFrom(r: Raft, state: StateType): void {
-  if (r.state === state) throw new Error(`bug: role change from state ${state} in term ${r.term}`);
 }

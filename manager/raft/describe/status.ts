@@ -3,6 +3,7 @@
 import type { Status } from '../types.ts';
 import { describeConfState } from './entry.ts';
 import { nodeName, stateName } from './names.ts';
+import { describeProgress } from './progress.ts';
 
 /**
  *     2 StateLeader Term:3 Vote:2 Commit:14 Applied:14 Lead:2
@@ -19,17 +20,6 @@ export function describeStatus(status: Status): string {
   ];
   if (status.leadTransferee !== 0) lines.push(`transferring to ${nodeName(status.leadTransferee)}`);
   if (status.fault !== undefined) lines.push(`halted: ${status.fault}`);
-  for (const each of status.progress) {
-    const marks = [
-      each.isLearner ? ' learner' : '',
-      each.paused ? ' paused' : '',
-      each.pendingSnapshot > 0 ? ` pendingSnap=${each.pendingSnapshot}` : '',
-      each.recentActive ? '' : ' inactive',
-      each.inflightCount > 0 ? ` inflight=${each.inflightCount}` : '',
-    ];
-    lines.push(
-      `${nodeName(each.id)}: ${each.state} match=${each.match} next=${each.next}${marks.join('')}`,
-    );
-  }
+  for (const each of status.progress) lines.push(`${nodeName(each.id)}: ${describeProgress(each)}`);
   return `${lines.join('\n')}\n`;
 }

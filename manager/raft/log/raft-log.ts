@@ -53,11 +53,19 @@ export class RaftLog {
     if (unstable !== undefined) return unstable;
     // The term of the entry before the first is known: it is what the first append is checked with.
     if (index + 1 < this.firstIndex() || index > this.lastIndex()) return undefined;
+    return this.#storedTerm(index);
+  }
+
+  /** Within the bounds that storage has given itself. To go on without the entry would be to guess. */
+  #storedTerm(index: number): number {
     try {
       return this.storage.term(index);
     } catch (error) {
-      if (error instanceof ErrCompacted || error instanceof ErrUnavailable) return undefined;
-      throw error;
+      if (!(error instanceof ErrCompacted || error instanceof ErrUnavailable)) throw error;
+      throw new RaftFault(
+        `storage has entries from ${this.storage.firstIndex()} to ${this.storage.lastIndex()}, ` +
+          `but not the term of ${index}: ${error.message}`,
+      );
     }
   }
 

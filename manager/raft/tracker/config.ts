@@ -42,6 +42,11 @@ export function confState(config: TrackerConfig): ConfState {
   };
 }
 
+/** Those to be demoted need no mention: they are outgoing voters. */
+export function isMember(state: ConfState, id: number): boolean {
+  return [state.voters, state.learners, state.votersOutgoing].some((ids) => ids.includes(id));
+}
+
 /** `voters=(1 2)&&(1) learners=(3) learners_next=(4) autoleave` */
 export function describeConfig(config: TrackerConfig): string {
   let text = `voters=${describeVoters(config.voters)}`;

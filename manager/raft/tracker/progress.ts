@@ -10,7 +10,8 @@
  * Invariants: 0 <= match < next; in Snapshot, next === pendingSnapshot + 1.
  */
 
-import type { ProgressState, ProgressStatus } from '../types.ts';
+import { describeProgress } from '../describe/progress.ts';
+import { NONE, type ProgressState, type ProgressStatus } from '../types.ts';
 import type { Inflights } from './inflights.ts';
 
 export class Progress {
@@ -144,19 +145,11 @@ export class Progress {
       paused: this.paused,
       pendingSnapshot: this.pendingSnapshot,
       inflightCount: this.inflights.count,
+      inflightFull: this.inflights.full,
     };
   }
 
-  /** `StateReplicate match=11 next=15 paused inflight=3[full]` */
   describe(): string {
-    let text = `${this.state} match=${this.match} next=${this.next}`;
-    if (this.isLearner) text += ' learner';
-    if (this.paused) text += ' paused';
-    if (this.pendingSnapshot > 0) text += ` pendingSnap=${this.pendingSnapshot}`;
-    if (!this.recentActive) text += ' inactive';
-    if (this.inflights.count > 0) {
-      text += ` inflight=${this.inflights.count}${this.inflights.full ? '[full]' : ''}`;
-    }
-    return text;
+    return describeProgress(this.status(NONE));
   }
 }

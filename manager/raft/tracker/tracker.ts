@@ -24,7 +24,7 @@ export class ProgressTracker {
 
   readonly #matchOf = (id: number): number | undefined => this.progress.get(id)?.match;
   readonly #voteOf = (id: number): boolean | undefined => this.votes.get(id);
-  readonly #isActive = (id: number): boolean => this.progress.get(id)?.recentActive ?? false;
+  readonly #isActive = (id: number): boolean | undefined => this.progress.get(id)?.recentActive;
 
   constructor(maxInflight: number, maxInflightBytes: number) {
     this.maxInflight = maxInflight;

@@ -89,6 +89,23 @@ test('28: the own preliminary vote may come after the campaign began', () => {
   assert.equal(stateOf(cluster, 1), StateType.Leader);
 });
 
+test('PreVote: the votes of one attempt do not count in the next', () => {
+  const cluster = new Cluster({ ...PRE_VOTE, voters: [1, 2, 3, 4, 5] });
+  const { node } = cluster.member(1);
+  const attempt = (voter: number) => {
+    node.campaign();
+    cluster.flush(1);
+    cluster.take();
+    const term = cluster.member(1).term + 1;
+    node.step(message({ type: MessageType.PreVoteResp, from: voter, to: 1, term }));
+  };
+  attempt(2);
+  attempt(3);
+  assert.equal(stateOf(cluster, 1), StateType.PreCandidate);
+  node.step(message({ type: MessageType.PreVoteResp, from: 4, to: 1, term: 2 }));
+  assert.equal(stateOf(cluster, 1), StateType.Candidate);
+});
+
 test('PreVote: an isolated node comes back without disturbing the leader', () => {
   const cluster = new Cluster(PRE_VOTE);
   cluster.elect(1);

@@ -343,6 +343,64 @@ test('a campaign ends when its configuration turns out to be an old one', () => 
   assert.equal(cluster.member(1).isLeader, true, 'alone, as it is now');
 });
 
+test('what is learnt from refusals moves nothing but the commit index of a node that follows', () => {
+  const cluster = new Cluster();
+  cluster.elect(1);
+  cluster.propose(1, 'a');
+  cluster.flush(1);
+  for (const m of cluster.take(({ to }) => to === 2)) cluster.deliver(m);
+  cluster.flush(2);
+  cluster.take();
+  const refusal = (to: number, index: number, term: number) =>
+    message({
+      type: MessageType.VoteResp,
+      from: 3,
+      to,
+      term: 2,
+      reject: true,
+      context: encodeNumbers(index, term),
+    });
+  const { node } = cluster.member(2);
+  assert.equal(node.raft.log.committed, 2);
+  for (const [index, term] of [
+    [3, 1],
+    [3, 0],
+    [4, 2],
+  ] as const) {
+    node.step(refusal(2, index, term));
+    assert.equal(node.raft.log.committed, 2, 'an entry that is not in the log');
+  }
+  node.step(refusal(2, 3, 2));
+  assert.deepEqual([node.raft.log.committed, node.raft.lead], [3, 1]);
+  const leader = cluster.member(1).node;
+  leader.step(refusal(1, 3, 2));
+  assert.equal(leader.raft.log.committed, 2, 'a leader counts for itself');
+});
+
+test('a preliminary campaign ends as well when its configuration is an old one', () => {
+  const cluster = new Cluster({ config: { preVote: true } });
+  cluster.elect(3);
+  cluster.lose = (m) => m.to === 1 && m.commit > 2;
+  cluster.change(3, remove(2));
+  const { node } = cluster.member(1);
+  node.campaign();
+  assert.equal(node.raft.state, StateType.PreCandidate);
+  const refusal = { type: MessageType.PreVoteResp, to: 1, from: 2, reject: true };
+  node.step(message({ ...refusal, term: 2, context: encodeNumbers(3, 2) }));
+  assert.equal(node.raft.state, StateType.Follower);
+  cluster.flush(1);
+  assert.deepEqual(votersOf(cluster, 1), [1, 3]);
+});
+
+test('without validation changes enter the log whatever they are', () => {
+  const cluster = new Cluster({ config: { disableConfChangeValidation: true } });
+  const { node } = cluster.elect(1);
+  node.proposeConfChange(add(4));
+  node.proposeConfChange(add(5));
+  cluster.settle();
+  assert.deepEqual(votersOf(cluster, 1), [1, 2, 3, 4, 5]);
+});
+
 test('48: adding a voter again changes nothing', () => {
   const cluster = new Cluster();
   const { node } = cluster.elect(1);

@@ -98,6 +98,7 @@ test('2: a read at a lone leader waits until its own term has a commit', () => {
   assert.deepEqual(node.raft.readStates, []);
   cluster.settle();
   assert.deepEqual(answersOf(cluster, 1), [[2, 'r']]);
+  assert.equal(node.raft.reads.waiting, 0, 'answered, and not to be answered again');
 });
 
 test('3: a later read is not answered with the index of an earlier one', () => {

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  ConfChangeType,
   EMPTY_CONF_STATE,
+  EntryType,
   ErrSnapshotTemporarilyUnavailable,
   MemoryStorage,
   type Message,
@@ -200,10 +202,61 @@ test('no snapshot is sent to a node that has not been heard from, or while there
   cluster.rejoin(3, [1, 2]);
   cluster.run(3);
   assert.equal(sent, 0, 'not available');
+  // It is no error of the answer that made the leader ask for one.
+  const { term } = node.raft;
+  assert.equal(stateOf(cluster, 3), 'StateProbe');
+  node.step(message({ type: MessageType.HeartbeatResp, from: 3, to: 1, term }));
   isAvailable = true;
   cluster.run(3);
   assert.ok(sent > 0);
   assert.equal(cluster.member(3).node.status().applied, node.status().applied);
+});
+
+test('a snapshot from before a node was added is not sent to it', () => {
+  const cluster = new Cluster({ voters: [1, 2] });
+  const { node, storage } = cluster.elect(1);
+  cluster.propose(1, 'a');
+  cluster.settle();
+  cluster.member(1).compact();
+  const makeSnapshot = storage.makeSnapshot;
+  storage.makeSnapshot = () => {};
+  cluster.addEmpty(3);
+  cluster.change(1, { type: ConfChangeType.AddLearnerNode, nodeId: 3 });
+  cluster.run(3);
+  assert.deepEqual(storage.snapshot().metadata.confState.learners, []);
+  assert.equal(stateOf(cluster, 3), 'StateProbe', 'waits for one that it is in');
+  storage.makeSnapshot = makeSnapshot;
+  cluster.run(3);
+  assert.deepEqual(cluster.member(3).applied, ['a']);
+  assert.equal(cluster.member(3).node.status().applied, node.status().applied);
+});
+
+test('a log that is compacted without a snapshot is an error of the storage', () => {
+  const storage = new MemoryStorage();
+  const confState = { ...EMPTY_CONF_STATE, voters: [1, 2] };
+  storage.initialState = () => ({ hardState: { term: 1, vote: 0, commit: 3 }, confState });
+  storage.append([1, 2, 3].map((index) => ({ index, term: 1, type: EntryType.Normal })));
+  const init = { electionTick: 10, heartbeatTick: 1, maxSizePerMsg: 1_000, maxInflightMsgs: 9 };
+  const node = new RawNode({ ...init, id: 1, storage, random: () => 0 });
+  node.campaign();
+  const ready = node.ready();
+  assert.equal(ready.committedEntries.length, 3);
+  node.advance();
+  node.step(message({ type: MessageType.VoteResp, from: 2, to: 1, term: 2 }));
+  storage.compact(3);
+  const rejection = { type: MessageType.AppResp, from: 2, to: 1, term: 2, index: 3 };
+  assert.throws(
+    () => node.step(message({ ...rejection, reject: true })),
+    /^Error: bug of the storage: the log is compacted, but there is no snapshot$/,
+  );
+});
+
+test('an entry that a snapshot has brought already is left out when it comes to be applied', () => {
+  const node = blank();
+  give(node, snapshotAt(11, [1, 2], { learners: [3] }));
+  const add = (nodeId: number) => ({ type: ConfChangeType.AddNode, nodeId });
+  assert.deepEqual(node.applyConfChange(add(4), 11).voters, [1, 2]);
+  assert.deepEqual(node.applyConfChange(add(4), 12).voters, [1, 2, 4]);
 });
 
 test('a snapshot of what the log has already only moves the commit index', () => {

@@ -1,12 +1,16 @@
 /** Commands that only look. */
 
-import { describeEntries, NO_LIMIT, stateName } from '../../../../manager/raft/index.ts';
+import {
+  describeEntries,
+  describeProgress,
+  NO_LIMIT,
+  stateName,
+} from '../../../../manager/raft/index.ts';
 import type { EnvironmentNode, InteractionEnvironment } from './environment.ts';
 
 /** The progress of the followers, at a leader. */
 export function printStatus(env: InteractionEnvironment, { raw }: EnvironmentNode): void {
-  if (!raw.raft.isLeader) return;
-  raw.withProgress((id, progress) => env.output.write(`${id}: ${progress.describe()}\n`));
+  raw.withProgress((each) => env.output.write(`${each.id}: ${describeProgress(each)}\n`));
 }
 
 export function printRaftState(env: InteractionEnvironment): void {
