@@ -69,7 +69,7 @@ export function createProgram(context: Context): Command {
 
 /** The help lists commands by what they are about; first what this program is for. */
 const HELP_GROUPS: Readonly<Record<string, string>> = {
-  'The swarm:': 'init join join-token leave swarm node service network secret config',
+  'The swarm:': 'init join join-token leave ca swarm node service network secret config',
   'Containers of this node:':
     'container run create start stop restart kill rm ps exec attach logs inspect cp port top stats ' +
     'pause unpause rename wait volume',

@@ -34,7 +34,9 @@ export function newUnlockKey(random: Random): EncryptionKey {
 
 export function wrongUnlockKey(cause?: unknown): SwarmError {
   const message = 'swarm could not be unlocked: invalid key provided';
-  return new SwarmError('SWM_UNAUTHENTICATED', message, { cause });
+  const hint =
+    'A manager that was away while the key was changed asks once more for the key from before.';
+  return new SwarmError('SWM_UNAUTHENTICATED', message, { cause, hint });
 }
 
 export function unlockKeyNeeded(): SwarmError {

@@ -17,7 +17,9 @@ export async function checkBackup(path: string): Promise<BackupManifest> {
   try {
     contents = await read(path);
   } catch (error) {
-    return refuse((error as Error).message);
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall) throw new CliError(`cannot read ${path}: ${message}`);
+    return refuse(message);
   }
   const { files, manifest } = contents;
   if (!manifest) return refuse('it has no manifest at its end, so it was cut short');

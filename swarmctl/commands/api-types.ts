@@ -15,6 +15,7 @@ export interface Info {
     readonly NodeAddr: string;
     readonly LocalNodeState: string;
     readonly ControlAvailable: boolean;
+    readonly Error?: string;
     readonly RemoteManagers?: readonly { readonly NodeID: string; readonly Addr: string }[] | null;
     readonly Cluster?: { readonly TLSInfo?: TlsInfo } | null;
   };
@@ -62,13 +63,14 @@ export interface NodeSpec {
 
 export interface NodeObject extends Versioned {
   readonly Spec: NodeSpec;
+  /** Of a node that never introduced itself, hardly anything is there. */
   readonly Description: {
-    readonly Hostname: string;
+    readonly Hostname?: string;
     readonly TLSInfo?: TlsInfo;
-    readonly Platform: { readonly Architecture: string; readonly OS: string };
+    readonly Platform: { readonly Architecture?: string; readonly OS?: string };
     readonly Resources: { readonly NanoCPUs?: number; readonly MemoryBytes?: number };
     readonly Engine: {
-      readonly EngineVersion: string;
+      readonly EngineVersion?: string;
       readonly Labels?: Record<string, string>;
       readonly Plugins?: readonly { readonly Type: string; readonly Name: string }[];
     };

@@ -20,8 +20,13 @@ interface NodeRow {
 }
 
 const COLUMNS: readonly Column<NodeRow>[] = [
-  { key: 'ID', header: 'ID', value: ({ node, self }) => (self ? `${node.ID} *` : node.ID) },
-  { key: 'Hostname', header: 'HOSTNAME', value: ({ node }) => node.Description.Hostname },
+  {
+    key: 'ID',
+    header: 'ID',
+    value: ({ node }) => node.ID,
+    cell: ({ node, self }) => (self ? `${node.ID} *` : node.ID),
+  },
+  { key: 'Hostname', header: 'HOSTNAME', value: ({ node }) => hostname(node) },
   { key: 'Status', header: 'STATUS', value: ({ node }) => capital(node.Status.State) },
   {
     key: 'Availability',
@@ -32,7 +37,7 @@ const COLUMNS: readonly Column<NodeRow>[] = [
   {
     key: 'EngineVersion',
     header: 'ENGINE VERSION',
-    value: ({ node }) => node.Description.Engine.EngineVersion,
+    value: ({ node }) => node.Description.Engine.EngineVersion ?? '',
   },
   { key: 'TLSStatus', header: 'TLS STATUS', value: tlsStatus, hidden: true },
   { key: 'Self', header: 'SELF', value: ({ self }) => String(self), hidden: true },
@@ -107,9 +112,11 @@ async function list(
       self: node.ID === info.Swarm.NodeID,
       wantedTls: info.Swarm.Cluster?.TLSInfo,
     }))
-    .sort((a, b) => naturalCompare(a.node.Description.Hostname, b.node.Description.Hostname));
+    .sort((a, b) => naturalCompare(hostname(a.node), hostname(b.node)));
   printList(context, rows, COLUMNS, flags, ({ node }) => node.ID);
 }
+
+const hostname = ({ Description }: NodeObject) => Description.Hostname ?? '';
 
 async function inspect(
   context: Context,

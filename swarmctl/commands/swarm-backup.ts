@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { download } from '../backup/download.ts';
@@ -28,7 +27,7 @@ export function addBackupCommand(swarm: Command, context: Context): void {
 async function backup(context: Context, flags: BackupFlags): Promise<void> {
   const { SystemTime } = await context.api.get<Info & { SystemTime: string }>('/info');
   const path = flags.output ?? `swarm-backup-${stamp(SystemTime)}.tar`;
-  if (!flags.force && existsSync(path)) throw new CliError(`${path} exists: --force replaces it`);
+  await checkFree(path, flags.force ?? false);
   const query = flags.local ? { local: 1 } : {};
   const manifest = await download(
     await context.api.stream('GET', '/swarm/backup', { query }),
@@ -42,6 +41,15 @@ async function backup(context: Context, flags: BackupFlags): Promise<void> {
       ? 'It is locked: recovering it takes the unlock key that the managers have now.\n'
       : 'It is not encrypted: whoever has this file has every secret of the swarm. (--autolock locks it.)\n',
   );
+}
+
+/** Before the backup is made, and not when it is whole and has no place. */
+async function checkFree(path: string, force: boolean): Promise<void> {
+  const there = await stat(path).catch(() => undefined);
+  if (!there) return;
+  if (there.isDirectory()) throw new CliError(`${path} is a directory: name a file in it`);
+  if (!there.isFile()) throw new CliError(`${path} is not a file`);
+  if (!force) throw new CliError(`${path} exists: --force replaces it`);
 }
 
 /** What is in a backup, for people. */

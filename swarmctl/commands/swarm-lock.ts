@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { CliError } from '../cli-error.ts';
 import { type Context, print } from '../context.ts';
 import { askSecret } from '../options/ask.ts';
-import type { Info, Swarm } from './api-types.ts';
+import type { Info, NodeObject, Swarm } from './api-types.ts';
 
 /** `swarm unlock` and `swarm unlock-key`. */
 export function addLockCommands(swarm: Command, context: Context): void {
@@ -14,8 +14,22 @@ export function addLockCommands(swarm: Command, context: Context): void {
     .command('unlock-key')
     .description('Print the key that unlocks managers')
     .option('-q, --quiet', 'only the key')
-    .option('--rotate', 'make a new key; the old one unlocks nothing any more')
+    .option('--rotate', 'make a new key; managers that are away keep the old one')
     .action((flags: { quiet?: boolean; rotate?: boolean }) => unlockKey(context, flags));
+}
+
+/**
+ * The key that was is all that opens managers which are away while another one is made, or none: names
+ * them, so that it is kept.
+ */
+export async function warnOfAway(context: Context): Promise<void> {
+  const nodes = await context.api.get<NodeObject[]>('/nodes').catch(() => []);
+  const away = nodes.filter(({ ManagerStatus }) => ManagerStatus?.Reachability === 'unreachable');
+  if (away.length === 0) return;
+  const names = away.map(({ ID, Description }) => Description.Hostname || ID).join(', ');
+  context.err.write(
+    `WARNING: keep the old key until managers that are away were unlocked with it once: ${names}\n`,
+  );
 }
 
 /** What a user must keep. */
@@ -53,6 +67,7 @@ async function unlockKey(
       body: Spec,
     });
     if (!flags.quiet) print(context, 'Successfully rotated manager unlock key.\n');
+    await warnOfAway(context);
   }
   const { UnlockKey } = await context.api.get<{ UnlockKey: string }>('/swarm/unlockkey');
   if (!UnlockKey) throw new CliError('no unlock key is set');

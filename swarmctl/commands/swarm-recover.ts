@@ -10,7 +10,7 @@ import type { Info, NodeObject } from './api-types.ts';
 import { describeBackup } from './swarm-backup.ts';
 
 interface RecoverFlags {
-  listenAddr: string;
+  listenAddr?: string;
   advertiseAddr?: string;
   dataPathAddr?: string;
   yes?: boolean;
@@ -24,7 +24,7 @@ export function addRecoverCommand(swarm: Command, context: Context): void {
     .argument('[backup]', 'what `swarm backup` wrote; without it, the state of this manager')
     .option('--advertise-addr <address>', 'IP, interface or IP:PORT that others reach this node by')
     .option('--data-path-addr <address>', 'IP or interface of the traffic between containers')
-    .option('--listen-addr <address>', 'where the manager listens', '0.0.0.0:2377')
+    .option('--listen-addr <address>', 'where the manager listens, if not where it did')
     .option('-y, --yes', 'do not ask')
     .action((file: string | undefined, flags: RecoverFlags) =>
       file === undefined ? fromSurvivor(context, flags) : fromBackup(context, file, flags),
@@ -43,7 +43,7 @@ async function fromBackup(context: Context, file: string, flags: RecoverFlags): 
   for (const line of [...describeBackup(manifest), ...consequences(manifest, flags)]) {
     print(context, `  - ${line}`);
   }
-  if (!(await agreed(context, flags))) return;
+  await agree(context, flags);
   const key = manifest.locked ? await askSecret(context, 'Enter unlock key: ') : '';
   const answer = await context.api.upload(
     'POST',
@@ -72,13 +72,7 @@ function consequences({ membership, nodeId }: BackupManifest, flags: RecoverFlag
 
 async function fromSurvivor(context: Context, flags: RecoverFlags): Promise<void> {
   const { Swarm: swarm } = await context.api.get<Info>('/info');
-  if (!swarm.ControlAvailable) {
-    throw new CliError(
-      swarm.LocalNodeState === 'inactive'
-        ? 'this node is part of no swarm: name the backup to recover from'
-        : 'this node is not a manager that serves: only managers have the state of the swarm',
-    );
-  }
+  if (!swarm.ControlAvailable) throw new CliError(whyNoSurvivor(swarm));
   const healthy = await context.api.get<NodeObject[]>('/nodes').catch(() => undefined);
   if (healthy) {
     print(
@@ -94,21 +88,34 @@ async function fromSurvivor(context: Context, flags: RecoverFlags): Promise<void
       print(context, `  - manager ${NodeID} (${Addr}) is a member no more`);
   }
   print(context, '  - nothing that was acknowledged and has reached this manager is lost');
-  if (!(await agreed(context, flags))) return;
+  await agree(context, flags);
   const body = {
     ForceNewCluster: true,
-    ListenAddr: flags.listenAddr,
+    ListenAddr: flags.listenAddr ?? '',
     AdvertiseAddr: flags.advertiseAddr ?? '',
     DataPathAddr: flags.dataPathAddr ?? '',
   };
   recovered(context, await context.api.post<string>('/swarm/init', { body }));
 }
 
+function whyNoSurvivor({ LocalNodeState: state, Error: error }: Info['Swarm']): string {
+  switch (state) {
+    case 'inactive':
+      return 'this node is part of no swarm: name the backup to recover from';
+    case 'locked':
+      return 'this manager is locked: unlock it first, with `swarmctl swarm unlock`';
+    default:
+      return `this node is not a manager that serves: only managers have the state of the swarm${
+        error ? `\n${error}` : ''
+      }`;
+  }
+}
+
 /** Anything but y or yes is no. */
-async function agreed(context: Context, { yes }: RecoverFlags): Promise<boolean> {
-  if (yes) return true;
+async function agree(context: Context, { yes }: RecoverFlags): Promise<void> {
+  if (yes) return;
   const answer = await ask(context, 'Are you sure you want to continue? [y/N] ');
-  return /^y(es)?$/i.test(answer.trim());
+  if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('Nothing was changed.');
 }
 
 function recovered(context: Context, id: string): void {

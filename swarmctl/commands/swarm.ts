@@ -16,7 +16,7 @@ import {
   externalCaOption,
   readExternalCas,
 } from './swarm-ca.ts';
-import { addLockCommands, unlockText } from './swarm-lock.ts';
+import { addLockCommands, unlockText, warnOfAway } from './swarm-lock.ts';
 import { addRecoverCommand } from './swarm-recover.ts';
 
 const DEFAULT_LISTEN = '0.0.0.0:2377';
@@ -224,12 +224,10 @@ async function updateSwarm(
     query: { version: swarm.Version.Index, ...rotate },
     body: change(swarm.Spec),
   });
-  if (
-    !swarm.Spec.EncryptionConfig.AutoLockManagers &&
-    change(swarm.Spec).EncryptionConfig.AutoLockManagers
-  ) {
-    await printUnlockKey(context);
-  }
+  const was = swarm.Spec.EncryptionConfig.AutoLockManagers;
+  const is = change(swarm.Spec).EncryptionConfig.AutoLockManagers;
+  if (is && !was) await printUnlockKey(context);
+  if (was && !is) await warnOfAway(context);
 }
 
 async function printUnlockKey(context: Context): Promise<void> {

@@ -8,6 +8,8 @@ export interface Column<T> {
   readonly key: string;
   readonly header: string;
   readonly value: (row: T) => string;
+  /** What the plain table shows instead of `value`. */
+  readonly cell?: (row: T) => string;
   /** Only in templates and JSON, not in the plain table. */
   readonly hidden?: boolean;
 }
@@ -32,7 +34,7 @@ export function printList<T>(
     for (const row of rows) print(context, id(row));
   } else if (!format || format === 'table') {
     const shown = columns.filter((column) => !column.hidden);
-    const cells = rows.map((row) => shown.map((column) => column.value(row)));
+    const cells = rows.map((row) => shown.map(({ cell, value }) => (cell ?? value)(row)));
     print(
       context,
       renderTable(

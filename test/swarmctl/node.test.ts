@@ -1,7 +1,25 @@
 import { testCases } from './cases.ts';
 import { node, routes } from './swarm-fixture.ts';
 
+/** One that got a certificate, and was never heard of again. */
+const stranger = {
+  ...node('n9', ''),
+  Description: { Platform: {}, Resources: {}, Engine: {} },
+  CreatedAt: '2026-11-22T01:02:03Z',
+  Status: { State: 'unknown', Addr: '' },
+};
+
 testCases('nodes', [
+  {
+    args: ['node', 'ls', '--format', '{{.ID}} {{.Status}} "{{.Hostname}}" "{{.EngineVersion}}"'],
+    routes: { ...routes, 'GET /nodes': { json: [node('n1', 'host2'), stranger] } },
+    stdout: ['n9 Unknown "" ""', 'n1 Ready "host2" "28.2.2"'],
+  },
+  {
+    args: ['node', 'inspect', '--pretty', 'n9'],
+    routes: { ...routes, 'GET /nodes/n9': { json: stranger } },
+    stdout: /^ID:\t\t\tn9\n((?!undefined)[\s\S])*\nHostname: +\t\n((?!undefined)[\s\S])*$/,
+  },
   {
     args: ['node', 'ls', '--format', '{{.Hostname}} {{.TLSStatus}}'],
     routes: {

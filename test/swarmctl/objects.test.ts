@@ -145,6 +145,11 @@ const swarm = (autolock: boolean) => ({
   'POST /swarm/update': {},
 });
 const key = (UnlockKey: string) => ({ 'GET /swarm/unlockkey': { json: { UnlockKey } } });
+const manager = (Hostname: string, Reachability: string) => ({
+  ID: `id-${Hostname}`,
+  Description: { Hostname },
+  ManagerStatus: { Reachability, Addr: '10.0.0.1:2377' },
+});
 const info = (LocalNodeState: string) => ({ 'GET /info': { json: { Swarm: { LocalNodeState } } } });
 
 testCases('the lock of the swarm', [
@@ -157,13 +162,31 @@ testCases('the lock of the swarm', [
   { args: ['swarm', 'unlock-key'], routes: key(''), code: 1, stderr: 'no unlock key is set\n' },
   {
     args: ['swarm', 'unlock-key', '--rotate', '-q'],
-    routes: { ...swarm(true), ...key('new') },
+    routes: { ...swarm(true), ...key('new'), 'GET /nodes': { json: [manager('m1', 'reachable')] } },
     asked: [
       'GET /swarm',
       'POST /swarm/update?version=7&rotateManagerUnlockKey=true',
+      'GET /nodes',
       'GET /swarm/unlockkey',
     ],
     stdout: 'new\n',
+  },
+  {
+    args: ['swarm', 'unlock-key', '--rotate', '-q'],
+    routes: {
+      ...swarm(true),
+      ...key('new'),
+      'GET /nodes': { json: [manager('m1', 'reachable'), manager('m2', 'unreachable')] },
+    },
+    stdout: 'new\n',
+    stderr:
+      'WARNING: keep the old key until managers that are away were unlocked with it once: m2\n',
+  },
+  {
+    args: ['swarm', 'update', '--autolock=false'],
+    routes: { ...swarm(true), 'GET /nodes': { json: [manager('m2', 'unreachable')] } },
+    stdout: 'Swarm updated.\n',
+    stderr: /^WARNING: keep the old key .*: m2\n$/,
   },
   {
     args: ['swarm', 'unlock-key', '--rotate'],

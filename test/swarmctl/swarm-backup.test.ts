@@ -102,6 +102,7 @@ test('recovering shows its plan, and asks', async (t) => {
   assert.match(refused.stdout, /manager n2 \(10\.0\.0\.2:2377\) is a member no more/);
   assert.match(refused.stdout, /is at 10\.9\.0\.1 now/);
   assert.deepEqual(engine.asked, ['GET /info']);
+  assert.deepEqual([refused.code, refused.stderr], [1, 'Nothing was changed.\n']);
 
   const done = await run(engine, [...args, '--yes'], { stdin: 'SWMKEY-1-x\n' });
   assert.equal(done.code, 0, done.stderr);
@@ -122,6 +123,26 @@ test('a node of a swarm recovers no backup, and one outside needs one', async (t
   const member = await run(engine, ['swarm', 'recover', path]);
   assert.match(member.stderr, /a backup is recovered on a node that is in none/);
   assert.match((await run(engine, ['swarm', 'recover'])).stderr, /not a manager that serves/);
+  engine.serve({ 'GET /info': { json: { Swarm: { LocalNodeState: 'locked' } } } });
+  const locked = await run(engine, ['swarm', 'recover']);
+  assert.equal(
+    locked.stderr,
+    'this manager is locked: unlock it first, with `swarmctl swarm unlock`\n',
+  );
+  const damaged = { LocalNodeState: 'error', Error: '/x/keys.json is damaged.' };
+  engine.serve({ 'GET /info': { json: { Swarm: damaged } } });
+  const broken = await run(engine, ['swarm', 'recover']);
+  assert.match(broken.stderr, /only managers have the state of the swarm\n\/x\/keys\.json is dam/);
+});
+
+test('what is no file is neither written to nor recovered from', async (t) => {
+  const { engine, dir } = await setUp(t);
+  engine.serve({ 'GET /info': { json: INFO } });
+  const backup = (path: string) => run(engine, ['swarm', 'backup', '--force', '-o', path]);
+  assert.equal((await backup(dir)).stderr, `${dir} is a directory: name a file in it\n`);
+  assert.equal((await backup('/dev/null')).stderr, '/dev/null is not a file\n');
+  const recovering = await run(engine, ['swarm', 'recover', '--yes', join(dir, 'none.tar')]);
+  assert.match(recovering.stderr, /^cannot read .*none\.tar: ENOENT/);
 });
 
 test('a survivor goes on with its own state', async (t) => {
@@ -148,7 +169,7 @@ test('a survivor goes on with its own state', async (t) => {
   assert.match(done.stdout, /Swarm recovered/);
   assert.deepEqual(engine.sent('POST /swarm/init'), {
     ForceNewCluster: true,
-    ListenAddr: '0.0.0.0:2377',
+    ListenAddr: '',
     AdvertiseAddr: '',
     DataPathAddr: '',
   });
