@@ -14,7 +14,6 @@ import {
 import type { NetDriverApi } from '../netdriver/index.ts';
 import { NodeRole } from '../proto/gen/swarm/types.ts';
 import { type EngineApi, sweepContainers } from '../worker/index.ts';
-import { splitHostPort } from './addresses.ts';
 import type {
   InitRequest,
   JoinRequest,
@@ -35,6 +34,7 @@ import {
   writeNodeRecord,
 } from './node-files.ts';
 import { managerAddr, nodeRecord, relocated } from './node-record.ts';
+import { NodeStanding } from './node-standing.ts';
 import { recoverMembership } from './recovery.ts';
 
 /** As Docker: after this `join` answers, and goes on in the background. */
@@ -57,14 +57,6 @@ export interface SwarmNodeInit {
   readonly gossipPort: number;
 }
 
-type Phase = 'inactive' | 'pending' | 'active' | 'error' | 'locked';
-
-/** A manager whose secrets wait for the unlock key. */
-interface LockedNode {
-  readonly nodeId: string;
-  readonly record: NodeRecord;
-}
-
 /**
  * This machine as a node: in no swarm, or in one. Changes of membership (init, join, leave) happen
  * one at a time; what is half-made when one fails is removed before it is reported.
@@ -74,14 +66,8 @@ export class SwarmNode implements SwarmNodeApi {
   readonly #init: SwarmNodeInit;
   readonly #factory: MembershipFactory;
   readonly #changes: Changes;
-  readonly #listeners = new Set<() => void>();
-  #phase: Phase = 'inactive';
-  #error = '';
-  #membership: Membership | undefined;
-  #locked: LockedNode | undefined;
-  /** Why the membership on disk cannot be taken up; until it is left. */
-  #damage: SwarmError | undefined;
-  #stopping = new AbortController();
+  readonly #standing = new NodeStanding();
+  readonly #stopping = new AbortController();
 
   constructor(components: SwarmNodeComponents, init: SwarmNodeInit) {
     this.#components = components;
@@ -89,8 +75,8 @@ export class SwarmNode implements SwarmNodeApi {
     this.#changes = new Changes(components);
     this.#factory = new MembershipFactory(components, {
       ...init,
-      managers: () => this.#membership?.managers,
-      onChange: () => this.#tell(),
+      managers: () => this.#standing.membership?.managers,
+      onChange: () => this.#standing.tell(),
     });
   }
 
@@ -103,8 +89,7 @@ export class SwarmNode implements SwarmNodeApi {
   }
 
   get manager(): ManagerApi | undefined {
-    const manager = this.#membership?.manager;
-    return manager?.takesPart ? manager : undefined;
+    return this.#standing.manager;
   }
 
   systemInfo(): SystemInfo {
@@ -112,23 +97,11 @@ export class SwarmNode implements SwarmNodeApi {
   }
 
   state(): SwarmNodeState {
-    const membership = this.#membership;
-    const { nodeId = '', record } = membership ?? this.#locked ?? {};
-    return {
-      nodeId,
-      nodeAddr: record ? (splitHostPort(record.advertiseAddr, 0)?.host ?? '') : '',
-      localNodeState: this.#phase,
-      role: this.#role(),
-      error: this.#error || membership?.trouble || textOf(membership?.manager?.failure),
-      remoteManagers: (membership?.session?.managers ?? []).flatMap(({ peer }) =>
-        peer ? [{ nodeId: peer.nodeId, addr: peer.addr }] : [],
-      ),
-    };
+    return this.#standing.state();
   }
 
   onState(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#standing.onChange(listener);
   }
 
   /**
@@ -138,14 +111,15 @@ export class SwarmNode implements SwarmNodeApi {
   async start(): Promise<void> {
     const { stateDir } = this.#init;
     const { logger } = this.#components;
+    const standing = this.#standing;
     await clearLeftovers(stateDir);
     try {
       const stored = await readNodeRecord(stateDir);
       if (!stored) return;
       const record = await relocated(stored, { stateDir, logger });
-      this.#set('pending');
-      this.#membership = await this.#restore(record);
-      if (this.#membership) void this.#keepStarting(this.#membership);
+      standing.set('pending');
+      standing.membership = await this.#restore(record);
+      if (standing.membership) void this.#keepStarting(standing.membership);
     } catch (error) {
       if (!this.#isDamage(error)) throw error;
     }
@@ -155,14 +129,15 @@ export class SwarmNode implements SwarmNodeApi {
     const reason = new SwarmError('SWM_UNAVAILABLE', 'the daemon stops');
     this.#stopping.abort(reason);
     await this.#changes.interrupt(reason);
-    await this.#membership?.stop();
+    await this.#standing.membership?.stop();
   }
 
   init(request: InitRequest): Promise<string> {
     return this.#changes.run(async (signal) => {
-      if (this.#locked) throw unlockKeyNeeded();
-      if (this.#damage) throw this.#damage;
-      if (request.forceNewCluster && this.#membership)
+      const standing = this.#standing;
+      if (standing.locked) throw unlockKeyNeeded();
+      if (standing.damage) throw standing.damage;
+      if (request.forceNewCluster && standing.membership)
         return this.#forceNewCluster(request, signal);
       const record = nodeRecord(request, request.dataPathPort, []);
       const { stateDir } = this.#init;
@@ -192,8 +167,9 @@ export class SwarmNode implements SwarmNodeApi {
     return this.#changes.runWithin(JOIN_TIMEOUT_MS, async (signal) => {
       const record = nodeRecord(request, 0, request.remoteAddrs.map(managerAddr));
       const { stateDir } = this.#init;
+      const standing = this.#standing;
       await removeMembership(stateDir);
-      this.#set('pending');
+      standing.set('pending');
       try {
         const securityConfig = await SecurityConfig.join(this.#factory.securityComponents(record), {
           stateDir: swarmDir(stateDir),
@@ -205,9 +181,9 @@ export class SwarmNode implements SwarmNodeApi {
         const mode: ManagerMode = { type: 'join', remotes: record.managers };
         await this.#enter(this.#factory.create(record, securityConfig, mode), record, signal);
       } catch (error) {
-        if (!this.#membership) {
+        if (!standing.membership) {
           await removeMembership(stateDir);
-          this.#set('inactive');
+          standing.set('inactive');
         }
         throw error;
       }
@@ -219,29 +195,31 @@ export class SwarmNode implements SwarmNodeApi {
     const reason = new SwarmError('SWM_UNAVAILABLE', 'this node was told to leave');
     const interrupted = await this.#changes.interrupt(reason);
     await this.#changes.run(async () => {
-      const membership = this.#membership;
-      if (this.#damage && !force) throw this.#damage;
-      if (this.#locked || this.#damage) return this.#leaveUnopened();
+      const standing = this.#standing;
+      const { membership } = standing;
+      if (standing.damage && !force) throw standing.damage;
+      if (standing.locked || standing.damage) return this.#leaveUnopened();
       if (!membership) {
         if (interrupted) return;
         throw new SwarmError('SWM_NOT_MANAGER', 'This node is not part of a swarm');
       }
       await membership.leave(force);
-      this.#membership = undefined;
+      standing.membership = undefined;
       await removeMembership(this.#init.stateDir);
-      this.#set('inactive');
+      standing.set('inactive');
     });
   }
 
   /** A manager that has no quorum yet is unlocked all the same: it serves when it has one. */
   unlock(key: string): Promise<void> {
     return this.#changes.run(async () => {
-      if (!this.#locked) throw new SwarmError('SWM_CONFLICT', 'swarm is not locked');
-      const membership = await this.#restore(this.#locked.record, parseUnlockKey(key));
+      const standing = this.#standing;
+      if (!standing.locked) throw new SwarmError('SWM_CONFLICT', 'swarm is not locked');
+      const membership = await this.#restore(standing.locked.record, parseUnlockKey(key));
       if (!membership) throw new SwarmError('SWM_INTERNAL', 'the certificate of this node is gone');
-      this.#locked = undefined;
-      this.#membership = membership;
-      this.#set('pending');
+      standing.open();
+      standing.membership = membership;
+      standing.set('pending');
       void this.#keepStarting(membership);
       await this.#attempted();
     });
@@ -262,34 +240,36 @@ export class SwarmNode implements SwarmNodeApi {
 
   /** Resolves once the first attempt to start succeeded; rejects when it failed. */
   async #attempted(): Promise<void> {
+    const standing = this.#standing;
     await new Promise<void>((resolve) => {
       const unsubscribe = this.onState(() => {
-        if (this.#phase === 'pending') return;
+        if (standing.phase === 'pending') return;
         unsubscribe();
         resolve();
       });
     });
-    if (this.#phase === 'active') return;
-    const message = `swarm component could not be started: ${this.#error || this.#phase}`;
+    if (standing.phase === 'active') return;
+    const message = `swarm component could not be started: ${standing.error || standing.phase}`;
     throw new SwarmError('SWM_UNAVAILABLE', message);
   }
 
   /** Starts a new membership whole, or leaves nothing of it behind. */
   async #enter(membership: Membership, record: NodeRecord, signal: AbortSignal): Promise<void> {
+    const standing = this.#standing;
     await writeNodeRecord(this.#init.stateDir, record);
-    this.#set('pending');
-    this.#membership = membership;
+    standing.set('pending');
+    standing.membership = membership;
     try {
       await membership.start();
       await membership.ready(signal);
-      this.#set('active');
+      standing.set('active');
     } catch (error) {
-      this.#membership = undefined;
+      standing.membership = undefined;
       await membership.leave(true).catch((failure: unknown) => {
         this.#components.logger.warn({ err: errorMessage(failure) }, 'undoing a failed join');
       });
       await removeMembership(this.#init.stateDir);
-      this.#set('inactive');
+      standing.set('inactive');
       throw error;
     }
   }
@@ -298,28 +278,29 @@ export class SwarmNode implements SwarmNodeApi {
   async #keepStarting(first: Membership): Promise<void> {
     const { clock, logger } = this.#components;
     const { signal } = this.#stopping;
+    const standing = this.#standing;
     for (let membership: Membership | undefined = first; membership; ) {
       try {
         await membership.start();
-        if (this.#membership === membership) this.#set('active');
+        if (standing.membership === membership) standing.set('active');
         return;
       } catch (error) {
-        if (signal.aborted || this.#membership !== membership) return;
+        if (signal.aborted || standing.membership !== membership) return;
         await membership.stop().catch(() => undefined);
         if (this.#isDamage(error)) return;
         logger.error({ err: errorMessage(error) }, 'the node could not start');
-        this.#set('error', errorMessage(error));
+        standing.set('error', errorMessage(error));
       }
       await sleep(clock, RETRY_MS, signal).catch(() => undefined);
       // Somebody made it leave, or begin anew, in the meantime.
-      if (signal.aborted || this.#membership !== membership) return;
+      if (signal.aborted || standing.membership !== membership) return;
       try {
         membership = await this.#restore(membership.record, membership.unlockKey);
       } catch (error) {
         if (!this.#isDamage(error)) throw error;
         return;
       }
-      this.#membership = membership;
+      standing.membership = membership;
     }
   }
 
@@ -327,9 +308,7 @@ export class SwarmNode implements SwarmNodeApi {
   #isDamage(error: unknown): boolean {
     if (!isSwarmError(error, 'SWM_DAMAGED')) return false;
     this.#components.logger.error({ err: error.message }, 'the membership of this node is damaged');
-    this.#membership = undefined;
-    this.#damage = error;
-    this.#set('error', `${error.message.replace(/\.$/, '')}. ${error.hint ?? ''}`.trim());
+    this.#standing.damaged(error);
     return true;
   }
 
@@ -344,8 +323,7 @@ export class SwarmNode implements SwarmNodeApi {
     } catch (error) {
       if (!isSwarmError(error, 'SWM_LOCKED')) throw error;
       const identity = await SecurityConfig.peek(swarmDir(this.#init.stateDir));
-      this.#locked = { nodeId: identity?.nodeId ?? '', record };
-      this.#set('locked');
+      this.#standing.lock({ nodeId: identity?.nodeId ?? '', record });
       return undefined;
     }
   }
@@ -355,15 +333,15 @@ export class SwarmNode implements SwarmNodeApi {
     const { engine, logger, netdriver } = this.#components;
     await sweepContainers({ engine, logger }, new Set());
     await netdriver.leaveSwarm();
-    this.#locked = undefined;
-    this.#damage = undefined;
+    this.#standing.open();
     await removeMembership(this.#init.stateDir);
-    this.#set('inactive');
+    this.#standing.set('inactive');
   }
 
   /** What the request leaves open stays as it is. */
   async #forceNewCluster(request: InitRequest, signal: AbortSignal): Promise<string> {
-    const old = this.#membership as Membership;
+    const standing = this.#standing;
+    const old = standing.membership as Membership;
     if (old.role !== NodeRole.MANAGER) {
       throw new SwarmError('SWM_NOT_MANAGER', `node ${old.nodeId} is not a manager of its swarm`, {
         hint: 'run it on a node that was a manager: only managers have the state of the swarm',
@@ -377,43 +355,22 @@ export class SwarmNode implements SwarmNodeApi {
     };
     const record = nodeRecord(kept, request.dataPathPort || dataPathPort, []);
     await old.stop();
-    this.#set('pending');
+    standing.set('pending');
     const { unlockKey } = old;
     const membership = await this.#restore(record, unlockKey, { type: 'force-new-cluster' });
     if (!membership) throw new SwarmError('SWM_INTERNAL', 'the certificate of this node is gone');
-    this.#membership = membership;
+    standing.membership = membership;
     try {
       await membership.start();
       await membership.ready(signal);
     } catch (error) {
       await membership.stop().catch(() => undefined);
-      this.#membership = await this.#restore(old.record, membership.unlockKey);
-      if (this.#membership) void this.#keepStarting(this.#membership);
+      standing.membership = await this.#restore(old.record, membership.unlockKey);
+      if (standing.membership) void this.#keepStarting(standing.membership);
       throw error;
     }
     await writeNodeRecord(this.#init.stateDir, membership.record);
-    this.#set('active');
+    standing.set('active');
     return membership.nodeId;
   }
-
-  #role(): SwarmNodeState['role'] {
-    if (this.#locked) return 'manager';
-    const roles = { [NodeRole.WORKER]: 'worker', [NodeRole.MANAGER]: 'manager' } as const;
-    const role = this.#membership?.role ?? NodeRole.UNRECOGNIZED;
-    return role === NodeRole.UNRECOGNIZED ? 'none' : roles[role];
-  }
-
-  #set(phase: Phase, error = ''): void {
-    this.#phase = phase;
-    this.#error = error;
-    this.#tell();
-  }
-
-  #tell(): void {
-    for (const listener of this.#listeners) listener();
-  }
-}
-
-function textOf(failure: SwarmError | undefined): string {
-  return failure ? `${failure.message} ${failure.hint ?? ''}`.trim() : '';
 }
