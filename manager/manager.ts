@@ -181,6 +181,10 @@ export class Manager implements ManagerApi {
     return this.#consensus?.members() ?? [];
   }
 
+  confirmRemoval(raftId: number): Promise<void> {
+    return this.#running().confirmRemoval(raftId);
+  }
+
   stats(): ManagerStats | undefined {
     const stats = this.#consensus?.stats();
     if (!stats) return undefined;

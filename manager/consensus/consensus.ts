@@ -173,12 +173,17 @@ export class Consensus implements ConsensusApi, Startable {
   async removeMember(raftId: number): Promise<void> {
     this.#checkLeader();
     if (raftId !== this.raftId) return this.#changes.remove(raftId);
-    this.#changes.checkRemoval(raftId);
+    await this.#changes.confirmRemoval(raftId);
     await this.#transfer.start();
     await this.readIndex();
     const leader = this.leader();
     if (!leader) throw noLeader();
     return leave(this.#components, leader);
+  }
+
+  async confirmRemoval(raftId: number): Promise<void> {
+    this.#checkLeader();
+    await this.#changes.confirmRemoval(raftId);
   }
 
   async transferLeadership(signal?: AbortSignal): Promise<void> {
@@ -258,6 +263,7 @@ export class Consensus implements ConsensusApi, Startable {
         checkLeader: () => this.#checkLeader(),
         status: () => loop.status(),
         isReachable: (id) => view.isReachable(id),
+        heardSince: (id, at) => view.heardSince(id, at),
         propose: (change) => {
           const index = loop.proposeConfChange(change);
           return { index, applied: this.#proposals.add(index, 0) };

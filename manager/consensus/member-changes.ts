@@ -21,6 +21,8 @@ export interface MemberChangesInit {
   readonly checkLeader: () => void;
   readonly status: () => Status;
   readonly isReachable: (raftId: number) => boolean;
+  /** Whether it was heard of after `at`, in milliseconds of the monotonic clock. */
+  readonly heardSince: (raftId: number, at: number) => boolean;
   /** Resolves when the entry is applied; rejects when leadership is lost. */
   readonly propose: (change: ConfChangeV2) => { index: number; applied: Promise<void> };
   /** Rejects when no manager answers there. */
@@ -73,15 +75,24 @@ export class MemberChanges {
     return this.#inTurn(() => this.#remove(raftId, true));
   }
 
-  /** Throws SWM_FAILED_PRECONDITION when the members without this one would be no quorum. */
-  checkRemoval(raftId: number): void {
-    const { self, isReachable } = this.#init;
-    const { voters } = this.#init.status().confState;
-    if (!voters.includes(raftId)) return;
-    const left = voters.filter((id) => id !== raftId);
-    const reachable = left.filter((id) => id === self.raftId || isReachable(id));
-    if (reachable.length >= Math.floor(left.length / 2) + 1) return;
-    throw new SwarmError('SWM_FAILED_PRECONDITION', QUORUM_LOSS_MESSAGE);
+  /**
+   * Throws SWM_FAILED_PRECONDITION when the members without this one would be no quorum. Waits for word
+   * of a quorum of them, a heartbeat long: one that has just died still passes for reachable, and the
+   * removal could not be taken back without it.
+   */
+  async confirmRemoval(raftId: number): Promise<void> {
+    const { checkLeader, isReachable, heardSince } = this.#init;
+    const { clock } = this.#components;
+    const asked = clock.monotonic();
+    // Ends, since those who are silent are reachable no longer at some time.
+    for (;;) {
+      checkLeader();
+      if (!this.#isQuorumWithout(raftId, isReachable)) {
+        throw new SwarmError('SWM_FAILED_PRECONDITION', QUORUM_LOSS_MESSAGE);
+      }
+      if (this.#isQuorumWithout(raftId, (id) => heardSince(id, asked))) return;
+      await sleep(clock, RETRY_MS);
+    }
   }
 
   /** To be called now and then at the leader: makes voters of learners that have caught up. */
@@ -132,9 +143,17 @@ export class MemberChanges {
       if (membership.isRemoved(raftId)) return;
       throw new SwarmError('SWM_NOT_FOUND', `There is no Raft member with the id ${raftId}.`);
     }
-    if (guarded) this.checkRemoval(raftId);
+    if (guarded) await this.confirmRemoval(raftId);
     await this.#change(ConfChangeType.RemoveNode, member);
     logger.info({ member }, 'manager removed from the raft members');
+  }
+
+  #isQuorumWithout(raftId: number, counts: (id: number) => boolean): boolean {
+    const { voters } = this.#init.status().confState;
+    if (!voters.includes(raftId)) return true;
+    const left = voters.filter((id) => id !== raftId);
+    const counted = left.filter((id) => id === this.#init.self.raftId || counts(id));
+    return counted.length >= Math.floor(left.length / 2) + 1;
   }
 
   #caughtUp(): RaftMember | undefined {

@@ -44,6 +44,11 @@ export class MembersView {
     this.#heardAt.set(raftId, this.#components.clock.monotonic());
   }
 
+  /** Whether a message of it came in after `at`, in milliseconds of the monotonic clock. */
+  heardSince(raftId: number, at: number): boolean {
+    return (this.#heardAt.get(raftId) ?? Number.NEGATIVE_INFINITY) > at;
+  }
+
   isReachable(raftId: number): boolean {
     const { selfId, silenceMs, isRaftLeader, isUp } = this.#init;
     if (raftId === selfId) return true;

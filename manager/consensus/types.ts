@@ -60,6 +60,11 @@ export interface ConsensusApi extends Proposer {
   addMember(request: { nodeId: string; addr: string; raftId?: number }): Promise<RaftMember>;
   /** Leader only. Throws SWM_FAILED_PRECONDITION when the removal would lose quorum. */
   removeMember(raftId: number): Promise<void>;
+  /**
+   * Leader only: throws as `removeMember` would, and otherwise changes nothing. Asks the other members,
+   * so that it takes about as long as a heartbeat.
+   */
+  confirmRemoval(raftId: number): Promise<void>;
   transferLeadership(signal?: AbortSignal): Promise<void>;
 }
 

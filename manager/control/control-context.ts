@@ -8,7 +8,7 @@ import type { Kind, ObjectTypes, ReadTx, Store, WriteTx } from '../store/types.t
 /** What the control operations of a leader work with. */
 export interface ControlContext {
   readonly store: Store;
-  readonly members: Pick<ConsensusApi, 'members'>;
+  readonly members: Pick<ConsensusApi, 'members' | 'confirmRemoval'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly clusterId: string;

@@ -27,11 +27,10 @@ export async function updateNode(
   version: number,
   spec: NodeSpec,
 ): Promise<Node> {
+  await confirmDemotion(context, id, spec);
   return writeObject(context, 'node', (tx) => {
     const node = requireObject(tx, 'node', id);
-    const demoted =
-      node.spec?.desiredRole === NodeRole.MANAGER && spec.desiredRole === NodeRole.WORKER;
-    if (demoted) refuseDemotion(context, tx, node);
+    if (isDemotion(node, spec)) refuseDemotion(context, tx, node);
     const updated = atVersion({ ...node, spec }, version);
     tx.update('node', updated);
     return updated;
@@ -63,6 +62,23 @@ export async function removeNode(
     tx.remove('node', id);
   });
   await orphanTasks(context, id);
+}
+
+/** Once it is written down it is carried out sooner or later: what is known now must be known well. */
+async function confirmDemotion(context: ControlContext, id: string, spec: NodeSpec): Promise<void> {
+  const { store, members } = context;
+  const isDemoted = store.view((tx) => {
+    const node = requireObject(tx, 'node', id);
+    if (!isDemotion(node, spec)) return false;
+    refuseDemotion(context, tx, node);
+    return true;
+  });
+  const member = members.members().find(({ nodeId }) => nodeId === id);
+  if (isDemoted && member) await members.confirmRemoval(member.raftId);
+}
+
+function isDemotion(node: Node, spec: NodeSpec): boolean {
+  return node.spec?.desiredRole === NodeRole.MANAGER && spec.desiredRole === NodeRole.WORKER;
 }
 
 function refuseDemotion(context: ControlContext, tx: ReadTx, node: Node): void {

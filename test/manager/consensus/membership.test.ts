@@ -65,6 +65,20 @@ describe('membership', () => {
     await assert.rejects(leader.api.removeMember(12345), { code: 'SWM_NOT_FOUND' });
   });
 
+  it('does not take one that has just died for a member of the quorum that is left', async () => {
+    cluster = await TestCluster.create(3, FAST);
+    const leader = await cluster.leader();
+    const [down, up] = await cluster.followers();
+    await until(() => leader.api.members().every(({ reachable }) => reachable), 'all are there');
+    // Nobody has had the time to miss it.
+    void down!.kill();
+    assert.ok(leader.api.members().every(({ reachable }) => reachable));
+    const refusal = { code: 'SWM_FAILED_PRECONDITION' };
+    await assert.rejects(leader.api.confirmRemoval(up!.api.raftId), refusal);
+    await assert.rejects(leader.api.removeMember(up!.api.raftId), refusal);
+    await write(leader, 'two of three still decide');
+  });
+
   it('lets a leader remove itself', async () => {
     cluster = await TestCluster.create(3, FAST);
     const leader = await cluster.leader();

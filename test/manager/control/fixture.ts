@@ -34,7 +34,7 @@ export async function controlBench(_t?: TestContext): Promise<Bench> {
     clock,
     random,
     clusterId: CLUSTER_ID,
-    members: { members: () => members },
+    members: { members: () => members, confirmRemoval: async () => undefined },
     external: noExternalCa,
   };
   const control = leaderControl(context);

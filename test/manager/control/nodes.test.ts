@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { SwarmError } from '../../../common/errors.ts';
+import { updateNode } from '../../../manager/control/nodes.ts';
 import { losesQuorum } from '../../../manager/control/quorum.ts';
 import { type Node, Task } from '../../../proto/gen/swarm/objects.ts';
-import { NodeSpec } from '../../../proto/gen/swarm/specs.ts';
+import { NodeSpec, NodeSpec_Availability } from '../../../proto/gen/swarm/specs.ts';
 import { NodeRole, NodeState, TaskState } from '../../../proto/gen/swarm/types.ts';
 import { addNode, type Bench, CLUSTER_ID, controlBench, member } from './fixture.ts';
 
@@ -59,6 +61,30 @@ test('an update of an old version is refused', async () => {
     code: 'SWM_NOT_FOUND',
     message: 'node w2 not found',
   });
+});
+
+test('a demotion waits for word of those that stay, and is not written down without', async () => {
+  const bench = await controlBench();
+  const node = await addNode(bench, 'm1', MANAGER);
+  await addNode(bench, 'm2', MANAGER);
+  bench.members.push(member(1, 'm1'), member(2, 'm2'));
+  const asked: number[] = [];
+  const members = {
+    members: () => bench.members,
+    confirmRemoval: async (raftId: number) => {
+      asked.push(raftId);
+      throw new SwarmError('SWM_FAILED_PRECONDITION', 'they do not answer');
+    },
+  };
+  const update = (spec: NodeSpec) =>
+    updateNode({ ...bench.context, members }, 'm1', node.meta?.version?.index ?? 0, spec);
+  await assert.rejects(update({ ...node.spec!, desiredRole: WORKER }), {
+    message: 'they do not answer',
+  });
+  const stored = bench.store.view((tx) => tx.get('node', 'm1'));
+  assert.equal(stored?.spec?.desiredRole, MANAGER);
+  await update({ ...node.spec!, availability: NodeSpec_Availability.DRAIN });
+  assert.deepEqual(asked, [1]);
 });
 
 test('a node that is ready is removed by force only', async () => {
