@@ -30,7 +30,7 @@ export function fromServiceError(error: unknown): SwarmError {
   const failure = error as Partial<ServiceError>;
   const code = failure.metadata?.get?.(CODE_KEY)[0]?.toString();
   const hint = failure.metadata?.get?.(HINT_KEY)[0]?.toString();
-  const message = failure.details || errorMessage(error);
+  const message = plainText(failure.details || errorMessage(error));
   if (code && code in errorCatalogue) return errorOfCode(code, message, hint, error);
   return new SwarmError(codeOfStatus(failure.code), message, { cause: error });
 }
@@ -51,8 +51,31 @@ export function neverConnected(error: unknown): boolean {
   return isSwarmError(error, 'SWM_UNAVAILABLE') && NOT_CONNECTED.test(error.message);
 }
 
-// The words of grpc-js.
-const NOT_CONNECTED = /^No connection established|^Name resolution failed/;
+const NOT_CONNECTED = /^No connection (to |established)/;
+
+// The words of grpc-js, and of Node in them.
+const NO_CONNECTION =
+  /^No connection established\. Last error: (?:Error: )?(.*)\. Resolution note:/s;
+const NO_NAME = /^Name resolution failed for target (?:dns:)?(.*)$/;
+const CONNECT = /^connect (E[A-Z]+) (\S+)/;
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network is unreachable',
+  ETIMEDOUT: 'timed out',
+};
+
+/** What people can read, of errors of grpc-js that they meet often. */
+function plainText(details: string): string {
+  const unresolved = NO_NAME.exec(details);
+  if (unresolved) return `No connection to ${unresolved[1]}: its name cannot be resolved`;
+  const failed = NO_CONNECTION.exec(details);
+  if (!failed) return details;
+  const [, code = '', addr] = CONNECT.exec(failed[1] as string) ?? [];
+  return addr
+    ? `No connection to ${addr}: ${REASONS[code] ?? code}`
+    : `No connection established: ${failed[1]}`;
+}
 
 function codeOfStatus(grpc: status | undefined): ErrorCode {
   switch (grpc) {

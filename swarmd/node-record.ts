@@ -51,7 +51,7 @@ export async function relocated(
 export function managerAddr(addr: string): string {
   const parsed = splitHostPort(addr, 2377);
   if (!parsed?.host) {
-    throw new SwarmError('SWM_INVALID_ARGUMENT', `${addr} is not an address of a manager`, {
+    throw new SwarmError('SWM_INVALID_ARGUMENT', `"${addr}" is not an address of a manager`, {
       hint: 'give it as HOST:PORT, as `swarmctl join-token worker` prints it',
     });
   }

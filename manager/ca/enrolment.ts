@@ -1,6 +1,7 @@
 import { Client, credentials as grpcCredentials } from '@grpc/grpc-js';
 import { type Clock, sleep } from '../../common/clock.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../../common/errors.ts';
+import { neverConnected } from '../../common/grpc-errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import { type Random, shuffled } from '../../common/random.ts';
 import { CAService, type GetRootCACertificateResponse } from '../../proto/gen/swarm/ca.ts';
@@ -55,11 +56,18 @@ export async function enrol(
         enrolAt(components, remote, token, request),
       );
     } catch (error) {
-      if (round === ROUNDS || !isUnreachable(error)) throw error;
+      if (round === ROUNDS || !isUnreachable(error)) throw withAdvice(error);
       components.logger.debug({ err: errorMessage(error) }, 'no manager could be joined yet');
       await sleep(components.clock, ROUND_PAUSE_MS, request.signal);
     }
   }
+}
+
+function withAdvice(error: unknown): unknown {
+  if (!neverConnected(error)) return error;
+  const hint =
+    'Is it the address of a manager, does swarmd run there, and is its port (2377/tcp) open from here?';
+  return new SwarmError('SWM_UNAVAILABLE', errorMessage(error), { hint, cause: error });
 }
 
 /**

@@ -26,6 +26,10 @@ const DIAL_TIMEOUT_MS = 5_000;
 /** The node with the greater id waits this long for the other to dial, so that one connection comes. */
 const DIAL_YIELD_MS = 2_000;
 /** Hosts of a test, or nodes behind one NAT, share an address: no limit of libp2p's per address. */
+const LISTEN_FAILURES: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process already listens there',
+  EADDRNOTAVAIL: 'this machine has no such address',
+};
 const UNLIMITED = 10_000;
 
 type Services = { pubsub: GossipSub; identify: unknown };
@@ -202,11 +206,7 @@ export class Libp2pTransport implements GossipTransport {
         },
       });
     } catch (error) {
-      throw new SwarmError(
-        'SWM_FAILED_PRECONDITION',
-        `gossip cannot listen on ${this.identity.gossipListen}: ${errorMessage(error)}`,
-        { hint: 'free the port, or join with another address', cause: error },
-      );
+      throw cannotListen(this.identity.gossipListen, error);
     }
   }
 
@@ -287,6 +287,17 @@ export class Libp2pTransport implements GossipTransport {
   private nodeIdOf(peerId: PeerId): string | undefined {
     return this.nodeIds.get(peerId.toString());
   }
+}
+
+/** libp2p says it in many lines, with stack traces. */
+function cannotListen(addr: string, cause: unknown): SwarmError {
+  const text = errorMessage(cause);
+  const [, code = ''] = /\b(EADDRINUSE|EADDRNOTAVAIL)\b/.exec(text) ?? [];
+  const reason = LISTEN_FAILURES[code] ?? text.split('\n', 1)[0];
+  return new SwarmError('SWM_FAILED_PRECONDITION', `gossip cannot listen on ${addr}: ${reason}`, {
+    hint: 'Stop what listens there, or choose another --listen-addr.',
+    cause,
+  });
 }
 
 function guard(logger: Logger, run: () => void): void {

@@ -15,7 +15,7 @@ const NOTHING_DONE = [
   /This node is not a swarm manager/,
   /This manager is being prepared/,
   /This manager is not the leader/,
-  /^No connection established/,
+  /^No connection (to|established)/,
   /update out of sequence/,
 ];
 

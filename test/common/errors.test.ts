@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type ErrorCode, errorCatalogue, SwarmError } from '../../common/errors.ts';
-import { fromServiceError, toServiceError } from '../../common/grpc-errors.ts';
+import { fromServiceError, neverConnected, toServiceError } from '../../common/grpc-errors.ts';
 
 const page = readFileSync('docs/errors.md', 'utf8');
 const rows = [...page.matchAll(/^\| `(SWM_\w+)` \| (\d+) \|/gm)].map((m) => [m[1], Number(m[2])]);
@@ -20,5 +20,27 @@ for (const code of Object.keys(errorCatalogue) as ErrorCode[]) {
       [received.code, received.message, received.hint],
       [code, 'what was wanted', 'what to do'],
     );
+  });
+}
+
+for (const [details, message] of [
+  [
+    'No connection established. Last error: Error: connect EHOSTUNREACH 10.0.0.1:2377. Resolution note: ',
+    'No connection to 10.0.0.1:2377: no route to host',
+  ],
+  [
+    'No connection established. Last error: Error: certificate has expired. Resolution note: ',
+    'No connection established: certificate has expired',
+  ],
+  [
+    'Name resolution failed for target dns:nobody:2377',
+    'No connection to nobody:2377: its name cannot be resolved',
+  ],
+] as const) {
+  test(`gRPC's "${details}" in words for people`, () => {
+    const failure = Object.assign(new Error(details), { code: 14, details });
+    const error = fromServiceError(failure);
+    assert.deepEqual([error.code, error.message], ['SWM_UNAVAILABLE', message]);
+    assert.ok(neverConnected(error));
   });
 }

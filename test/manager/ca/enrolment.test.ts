@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { SwarmError } from '../../../common/errors.ts';
 import { silentLogger } from '../../../common/logger.ts';
 import { enrol } from '../../../manager/ca/enrolment.ts';
 import { generateJoinToken } from '../../../manager/ca/join-token.ts';
@@ -23,6 +24,20 @@ test('managers that do not answer are asked five times, for five seconds each', 
   assert.ok(took >= 58_000, `it gave up after ${took} ms`);
   assert.ok(asked >= 2);
   assert.equal(clock.pending, 0);
+});
+
+test('where nobody listens, it is said so, and what to look at', async () => {
+  const clock = new VirtualClock();
+  const remote = await freeAddr();
+  const { failed, joining } = join(clock, [remote]);
+  await clock.until(() => failed.length > 0, LIMIT_MS);
+  await joining;
+  const { code, message, hint } = failed[0] as SwarmError;
+  assert.deepEqual(
+    [code, message],
+    ['SWM_UNAVAILABLE', `No connection to ${remote}: connection refused`],
+  );
+  assert.match(hint ?? '', /does swarmd run there, and is its port \(2377\/tcp\) open/);
 });
 
 test('one that is told to leave it does so at once, also between two rounds', async () => {

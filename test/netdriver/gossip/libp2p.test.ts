@@ -42,9 +42,9 @@ interface StartedTransport {
   readonly peer: GossipPeer;
 }
 
-async function startTransport(nodeId: string): Promise<StartedTransport> {
+async function startTransport(nodeId: string, listen?: string): Promise<StartedTransport> {
   const gossipKey = randomBytes(32);
-  const addr = await freeAddr();
+  const addr = listen ?? (await freeAddr());
   const identity = {
     nodeId,
     gossipKey,
@@ -80,6 +80,18 @@ const keys = (node: Started) =>
     .rows(NET, 'endpoints')
     .map((row) => row.key)
     .sort();
+
+test('where it cannot listen it says why, in one line', async (t) => {
+  const { transport, peer } = await startTransport('n1');
+  onEnd(t, () => transport.stop());
+  await assert.rejects(startTransport('n2', peer.addr), {
+    code: 'SWM_FAILED_PRECONDITION',
+    message: `gossip cannot listen on ${peer.addr}: another process already listens there`,
+  });
+  await assert.rejects(startTransport('n3', '192.0.2.1:7946'), {
+    message: 'gossip cannot listen on 192.0.2.1:7946: this machine has no such address',
+  });
+});
 
 test('three nodes over libp2p share rows, and a stranger gets nothing', async (t) => {
   const nodes = await Promise.all(['a', 'b', 'c'].map(startNode));
@@ -122,7 +134,7 @@ test('a node that says goodbye is gone at once, with its rows', async (t) => {
 });
 
 test('a connection that breaks while a stream opens ends the request, not the process', async (t) => {
-  const nodes = await Promise.all(['a', 'b'].map(startTransport));
+  const nodes = await Promise.all(['a', 'b'].map((nodeId) => startTransport(nodeId)));
   const [a, b] = nodes as [StartedTransport, StartedTransport];
   onEnd(t, () => Promise.all(nodes.map((node) => node.transport.stop())));
   for (const node of nodes) node.transport.setPeers(nodes.map((other) => other.peer));
