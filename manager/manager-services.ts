@@ -1,3 +1,4 @@
+import { deadline } from '../common/deadline.ts';
 import { SwarmError } from '../common/errors.ts';
 import { CAService, NodeCAService } from '../proto/gen/swarm/ca.ts';
 import { ControlStreamService } from '../proto/gen/swarm/control.ts';
@@ -20,6 +21,8 @@ import type { ManagerComponents } from './manager-init.ts';
 import type { RpcListener } from './rpc-server.ts';
 import type { Store } from './store/types.ts';
 import type { ControlApi } from './types.ts';
+
+const CATCH_UP_MS = 1_000;
 
 export interface ManagerServicesComponents extends ManagerComponents, LeaderProxyComponents {
   readonly server: RpcListener;
@@ -51,7 +54,8 @@ export function addManagerServices(components: ManagerServicesComponents): void 
   const control = () => components.control;
   server.add(ControlStreamService, controlService({ store, control }));
   // The join tokens are in the store too, and must go with the root that is told.
-  const rootCaPem = () => {
+  const rootCaPem = async () => {
+    await catchUp(components);
     const cluster = store.view((tx) => tx.get('cluster', securityConfig.identity.clusterId));
     return trustBundleOf(cluster?.rootCa).toString() || securityConfig.rootCaPem;
   };
@@ -74,6 +78,15 @@ export function addManagerServices(components: ManagerServicesComponents): void 
     ResourceAllocatorService,
     leaderProxy(components, ResourceAllocatorService, attachments),
   );
+}
+
+/** Until the store has what was acknowledged before; for a moment only, as there may be no leader. */
+async function catchUp({ clock, consensus }: ManagerServicesComponents): Promise<void> {
+  const limit = deadline(clock, CATCH_UP_MS);
+  await consensus()
+    ?.readIndex(limit.signal)
+    .catch(() => undefined);
+  limit.cancel();
 }
 
 /**

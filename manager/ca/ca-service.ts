@@ -161,14 +161,14 @@ export class CertificateAuthority {
 export interface CaServiceComponents {
   readonly clock: Clock;
   /** PEM of the roots that this manager trusts; every manager can tell them. */
-  readonly rootCaPem: () => string;
+  readonly rootCaPem: () => Promise<string>;
   readonly authority: () => CertificateAuthority;
 }
 
 export function caService(components: CaServiceComponents): CAServer {
   return {
     getRootCaCertificate: unaryHandler(async () => ({
-      certificate: Buffer.from(components.rootCaPem()),
+      certificate: Buffer.from(await components.rootCaPem()),
       unixTimeMs: Math.round(components.clock.now()),
     })),
     getUnlockKey: unaryHandler(async () => {

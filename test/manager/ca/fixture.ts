@@ -82,7 +82,7 @@ export async function startCaCluster(
       }),
     ],
   });
-  const rootCaPem = () => security.rootCaPem;
+  const rootCaPem = async () => security.rootCaPem;
   server.addService(CAService, caService({ clock, rootCaPem, authority: () => authority }));
   server.addService(
     NodeCAService,
