@@ -173,7 +173,7 @@ export class Agent implements AgentApi {
           this.#established(target, connection, message.sessionId);
           onEstablished();
         }
-        this.#learn(message);
+        this.#learn(message, target);
       },
       onAssignments: (message) => this.#worker.apply(message),
       reportStatuses: (send, ending) => this.#reporter.run(send, ending),
@@ -200,8 +200,8 @@ export class Agent implements AgentApi {
     for (const waiter of this.#waiters.splice(0)) waiter(connection);
   }
 
-  #learn(message: SessionMessage): void {
-    this.#remotes.replace(message.managers);
+  #learn(message: SessionMessage, target: string): void {
+    this.#remotes.replace(message.managers, target);
     const state: SessionState = {
       node: message.node,
       managers: message.managers,

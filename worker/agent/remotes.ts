@@ -55,13 +55,16 @@ export class Remotes {
     this.#observe(addr, -OBSERVATION);
   }
 
-  /** The leader's list replaces what was known. Entries without an address are left out. */
-  replace(managers: readonly WeightedPeer[]): void {
+  /**
+   * The leader's list replaces what was known. Entries without an address are left out. The address
+   * that `serving` is known by stays: managers may advertise others that cannot be reached from here.
+   */
+  replace(managers: readonly WeightedPeer[], serving?: string): void {
     const listed = managers.filter(({ peer }) => peer?.addr);
     if (listed.length === 0) return;
     const before = JSON.stringify(this.peers());
-    const addresses = new Set(listed.map(({ peer }) => peer?.addr));
-    for (const addr of this.#weights.keys()) if (!addresses.has(addr)) this.#weights.delete(addr);
+    const kept = new Set([serving, ...listed.map(({ peer }) => peer?.addr)]);
+    for (const addr of this.#weights.keys()) if (!kept.has(addr)) this.#weights.delete(addr);
     for (const { peer, weight } of listed) {
       if (!peer) continue;
       const known = this.#weights.get(peer.addr);

@@ -60,3 +60,18 @@ test('the time between attempts grows to 3 s, and is random below', () => {
   backoff.reset();
   assert.ok(backoff.next() < 100);
 });
+
+test('the address that serves is kept, though the managers advertise others', () => {
+  const subject = remotes(['nat:2377', 'gone:2377']);
+  const list = [{ peer: { nodeId: 'm1', addr: '10.0.0.1:2377' }, weight: 10 }];
+  subject.replace(list, 'nat:2377');
+  assert.deepEqual(
+    subject
+      .peers()
+      .map(({ addr }) => addr)
+      .sort(),
+    ['10.0.0.1:2377', 'nat:2377'],
+  );
+  subject.replace(list, '10.0.0.1:2377');
+  assert.deepEqual(subject.peers(), [{ nodeId: 'm1', addr: '10.0.0.1:2377' }]);
+});
