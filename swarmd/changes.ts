@@ -1,4 +1,5 @@
-import { type Clock, sleep } from '../common/clock.ts';
+import type { Clock } from '../common/clock.ts';
+import { within } from '../common/deadline.ts';
 import { errorMessage, SwarmError } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 
@@ -43,15 +44,10 @@ export class Changes {
   async runWithin<T>(limitMs: number, change: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, logger } = this.#components;
     const running = this.run(change);
-    const late = new AbortController();
-    const timeout = sleep(clock, limitMs, late.signal).then(() => {
-      throw new SwarmError('SWM_TIMEOUT', TIMEOUT_TEXT);
-    });
-    timeout.catch(() => undefined);
+    const late = () => new SwarmError('SWM_TIMEOUT', TIMEOUT_TEXT);
     try {
-      return await Promise.race([running, timeout]);
+      return await within(clock, { ms: limitMs, late }, () => running);
     } finally {
-      late.abort(new Error('done'));
       running.catch((error: unknown) => {
         logger.warn({ err: errorMessage(error) }, 'joining failed');
       });

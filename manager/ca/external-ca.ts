@@ -1,6 +1,6 @@
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import type { Clock } from '../../common/clock.ts';
-import { deadline } from '../../common/deadline.ts';
+import { within } from '../../common/deadline.ts';
 import { errorMessage, SwarmError } from '../../common/errors.ts';
 import type { CertificateIdentity } from '../types.ts';
 import { identityOfCertificate, roleToOu } from './identity.ts';
@@ -104,16 +104,11 @@ export class ExternalCa {
     );
   }
 
-  async #post(url: string, request: unknown) {
-    const limit = deadline(this.#clock, TIMEOUT_MS);
-    try {
-      return await this.#components.post(url, request, this.#tls(), limit.signal);
-    } catch (error) {
-      if (limit.isOver) throw new Error(`no answer within ${TIMEOUT_MS / 1000} s`);
-      throw error;
-    } finally {
-      limit.cancel();
-    }
+  #post(url: string, request: unknown) {
+    const late = () => new Error(`no answer within ${TIMEOUT_MS / 1000} s`);
+    return within(this.#clock, { ms: TIMEOUT_MS, late }, (signal) =>
+      this.#components.post(url, request, this.#tls(), signal),
+    );
   }
 
   /** Its server may have a certificate of the swarm's root, or of the root that it signs for. */

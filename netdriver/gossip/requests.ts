@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../common/clock.ts';
+import { within } from '../../common/deadline.ts';
 import type { GossipTransport, RequestProtocol } from './transport.ts';
 
 export interface RequestsComponents {
@@ -18,26 +19,18 @@ export class Requests {
     setMaxListeners(0, this.#stopped.signal);
   }
 
-  async send(
+  send(
     nodeId: string,
     protocol: RequestProtocol,
     data: Uint8Array,
     timeoutMs: number,
   ): Promise<Uint8Array> {
     const { clock, transport } = this.#components;
-    const stopped = this.#stopped.signal;
-    const abort = new AbortController();
-    const timer = clock.setTimer(timeoutMs, () =>
-      abort.abort(new Error(`no answer within ${timeoutMs} ms`)),
+    const late = () => new Error(`no answer within ${timeoutMs} ms`);
+    const { signal } = this.#stopped;
+    return within(clock, { ms: timeoutMs, late, signal }, (limit) =>
+      transport.request(nodeId, protocol, data, limit),
     );
-    const onStop = () => abort.abort(stopped.reason);
-    stopped.addEventListener('abort', onStop, { once: true });
-    try {
-      return await transport.request(nodeId, protocol, data, abort.signal);
-    } finally {
-      timer.cancel();
-      stopped.removeEventListener('abort', onStop);
-    }
   }
 
   stop(): void {

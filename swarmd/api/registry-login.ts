@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.ts';
-import { deadline } from '../../common/deadline.ts';
+import { within } from '../../common/deadline.ts';
 import { errorMessage, SwarmError } from '../../common/errors.ts';
 
 export interface Credentials {
@@ -69,17 +69,16 @@ function succeeded() {
 }
 
 async function get(clock: Clock, url: string, headers: Record<string, string>): Promise<Response> {
-  const limit = deadline(clock, TIMEOUT_MS);
+  const late = () => new Error(`no answer within ${TIMEOUT_MS / 1000} s`);
   try {
-    const response = await fetch(url, { headers, signal: limit.signal });
-    await response.body?.cancel();
-    return response;
+    return await within(clock, { ms: TIMEOUT_MS, late }, async (signal) => {
+      const response = await fetch(url, { headers, signal });
+      await response.body?.cancel();
+      return response;
+    });
   } catch (error) {
     const cause = error instanceof Error && error.cause ? error.cause : error;
-    const reason = limit.isOver ? `no answer within ${TIMEOUT_MS / 1000} s` : errorMessage(cause);
-    const message = `cannot reach the registry at ${url}: ${reason}`;
+    const message = `cannot reach the registry at ${url}: ${errorMessage(cause)}`;
     throw new SwarmError('SWM_UNAVAILABLE', message, { cause: error });
-  } finally {
-    limit.cancel();
   }
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, sleep } from '../../common/clock.ts';
+import { within } from '../../common/deadline.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
@@ -231,14 +232,14 @@ export class Agent implements AgentApi {
     const { clock, logger } = this.#components;
     const connection = this.#connection;
     if (!connection) return;
-    const limit = new AbortController();
-    const timer = clock.setTimer(LEAVE_TIMEOUT_MS, () => limit.abort(new Error('no answer')));
+    const late = () => new Error('no answer');
+    const request = { sessionId: this.#sessionId };
     try {
-      await connection.leave({ sessionId: this.#sessionId }, limit.signal);
+      await within(clock, { ms: LEAVE_TIMEOUT_MS, late }, (limit) =>
+        connection.leave(request, limit),
+      );
     } catch (error) {
       logger.warn({ err: errorMessage(error) }, 'the managers were not told of the leave');
-    } finally {
-      timer.cancel();
     }
   }
 

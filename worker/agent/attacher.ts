@@ -1,4 +1,5 @@
 import { type Clock, sleep } from '../../common/clock.ts';
+import { deadline, within } from '../../common/deadline.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Task } from '../../proto/gen/swarm/objects.ts';
@@ -33,9 +34,8 @@ export class Attacher implements SwarmAttacher {
    * what the manager says, with `Could not attach to network X: ` before it, or SWM_TIMEOUT.
    */
   async attach(request: AttachRequest, signal?: AbortSignal): Promise<Attached> {
-    const limit = new AbortController();
-    const timer = this.#components.clock.setTimer(TIMEOUT_MS, () => limit.abort(timeoutError()));
-    const ended = signal ? AbortSignal.any([signal, limit.signal]) : limit.signal;
+    const limit = deadline(this.#components.clock, TIMEOUT_MS, signal);
+    const ended = limit.signal;
     let attachmentId = '';
     try {
       const connection = await this.#components.connection(ended);
@@ -46,24 +46,23 @@ export class Attacher implements SwarmAttacher {
       return { attachmentId, endpoint: endpointOf(task, request) };
     } catch (error) {
       if (attachmentId) this.#release(attachmentId);
+      if (limit.isOver) throw timeoutError();
       throw ended.aborted ? ended.reason : attachError(request.network, error);
     } finally {
-      timer.cancel();
+      limit.cancel();
     }
   }
 
   async detach(attachmentId: string): Promise<void> {
     const { clock } = this.#components;
-    const limit = new AbortController();
-    const timer = clock.setTimer(TIMEOUT_MS, () => limit.abort(timeoutError()));
     try {
-      const connection = await this.#components.connection(limit.signal);
-      await connection.detachNetwork({ attachmentId }, limit.signal);
+      await within(clock, { ms: TIMEOUT_MS, late: timeoutError }, async (limit) => {
+        const connection = await this.#components.connection(limit);
+        await connection.detachNetwork({ attachmentId }, limit);
+      });
     } catch (error) {
       // Gone is what was wanted.
       if (!isSwarmError(error, 'SWM_NOT_FOUND')) throw error;
-    } finally {
-      timer.cancel();
     }
   }
 

@@ -1,4 +1,5 @@
 import { type Clock, sleep } from '../../common/clock.ts';
+import { within } from '../../common/deadline.ts';
 import { durationMs } from '../../common/duration.ts';
 import { SwarmError } from '../../common/errors.ts';
 import type {
@@ -108,23 +109,13 @@ function ended(stream: string): SwarmError {
   return new SwarmError('SWM_UNAVAILABLE', `the manager ended the stream of ${stream}`);
 }
 
-async function timed<T>(
+function timed<T>(
   clock: Clock,
   what: string,
   signal: AbortSignal,
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const limit = new AbortController();
   const text = `the manager did not answer ${what} in ${RPC_TIMEOUT_MS / 1000} s`;
-  const timer = clock.setTimer(RPC_TIMEOUT_MS, () =>
-    limit.abort(new SwarmError('SWM_TIMEOUT', text)),
-  );
-  const aborted = new Promise<never>((_, reject) => {
-    limit.signal.addEventListener('abort', () => reject(limit.signal.reason), { once: true });
-  });
-  try {
-    return await Promise.race([call(AbortSignal.any([signal, limit.signal])), aborted]);
-  } finally {
-    timer.cancel();
-  }
+  const late = () => new SwarmError('SWM_TIMEOUT', text);
+  return within(clock, { ms: RPC_TIMEOUT_MS, late, signal }, call);
 }

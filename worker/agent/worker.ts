@@ -1,4 +1,5 @@
-import { type Clock, sleep } from '../../common/clock.ts';
+import type { Clock } from '../../common/clock.ts';
+import { endsWithin } from '../../common/deadline.ts';
 import { errorMessage } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { AssignmentsMessage } from '../../proto/gen/swarm/dispatcher.ts';
@@ -48,9 +49,7 @@ export class Worker {
   async stop(): Promise<void> {
     await Promise.all([...this.#managers.values()].map((manager) => manager.close()));
     const removals = Promise.all([...this.#removals.values(), this.#sweeping]);
-    const patience = new AbortController();
-    await Promise.race([removals, sleep(this.#components.clock, STOP_MS, patience.signal)]);
-    patience.abort();
+    await endsWithin(this.#components.clock, STOP_MS, removals);
   }
 
   /** Ends every task and forgets it. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { type Clock, sleep } from '../../common/clock.ts';
+import type { Clock } from '../../common/clock.ts';
+import { endsWithin } from '../../common/deadline.ts';
 import { SwarmError } from '../../common/errors.ts';
 import { newHexId } from '../../common/ids.ts';
 import type { Random } from '../../common/random.ts';
@@ -158,8 +159,8 @@ export class Execs {
     });
     try {
       const { ended } = await this.#launch(entry, exec);
-      const timeout = sleep(this.#parts.clock, init.timeoutMs, init.signal).catch(() => {});
-      const timedOut = await Promise.race([ended.then(() => false), timeout.then(() => true)]);
+      const { clock } = this.#parts;
+      const timedOut = !(await endsWithin(clock, init.timeoutMs, ended, init.signal));
       if (timedOut) {
         const { tasks } = this.#parts.runtime;
         await tasks.kill(entry.id, SIGKILL, { execId: exec.id }).catch(() => {});
@@ -208,7 +209,7 @@ export class Execs {
     const { clock, runtime } = this.#parts;
     const exit = await runtime.tasks.wait(entry.id, exec.id).catch(() => undefined);
     await runtime.tasks.delete(entry.id, exec.id).catch(() => {});
-    await Promise.race([io.ended, sleep(clock, DRAIN_TIMEOUT_MS)]);
+    await endsWithin(clock, DRAIN_TIMEOUT_MS, io.ended);
     await io.remove().catch(() => {});
     this.#over(exec, exit?.exitCode ?? 137);
     this.#event(entry, exec, 'exec_die', { exitCode: String(exec.exitCode) });

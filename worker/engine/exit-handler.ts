@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import { type Clock, sleep } from '../../common/clock.ts';
+import type { Clock } from '../../common/clock.ts';
+import { endsWithin } from '../../common/deadline.ts';
 import { errorMessage } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { EndpointInfo } from '../../netdriver/index.ts';
@@ -104,7 +105,7 @@ export class ExitHandler {
     const oomKilled = await this.#wasOutOfMemory(entry);
     await runtime.tasks.delete(entry.id);
     if (parts) {
-      await Promise.race([parts.io.ended, sleep(clock, DRAIN_TIMEOUT_MS)]);
+      await endsWithin(clock, DRAIN_TIMEOUT_MS, parts.io.ended);
       await parts.io.remove();
       await parts.log?.close();
     }

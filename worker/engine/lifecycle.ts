@@ -1,13 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, sleep } from '../../common/clock.ts';
+import type { Clock } from '../../common/clock.ts';
+import { endsWithin } from '../../common/deadline.ts';
 import { errorMessage, SwarmError } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { NetDriverApi } from '../../netdriver/index.ts';
 import { callMessage, isNotFound } from '../runtime/containerd/errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { signalNumber } from '../runtime/signals.ts';
-import type { ContainerEntry, Run } from './container.ts';
+import type { ContainerEntry } from './container.ts';
 import type { EventBus } from './events.ts';
 import { startFailureCode } from './exit-code.ts';
 import type { ExitHandler } from './exit-handler.ts';
@@ -256,7 +257,7 @@ export class Lifecycle {
     }
     await this.#signal(entry, number);
     const grace = seconds < 0 ? Number.POSITIVE_INFINITY : seconds * 1000;
-    if (!(await endsWithin(run, grace, clock))) await this.#killAndWait(entry);
+    if (!(await endsWithin(clock, grace, run.over))) await this.#killAndWait(entry);
     events.container('stop', entry.record);
     return true;
   }
@@ -278,7 +279,7 @@ export class Lifecycle {
     const { run } = entry;
     if (!run) return;
     await this.#signal(entry, SIGKILL);
-    if (await endsWithin(run, KILL_TIMEOUT_MS, this.#parts.clock)) return;
+    if (await endsWithin(this.#parts.clock, KILL_TIMEOUT_MS, run.over)) return;
     const { pid } = entry.record.state;
     throw new SwarmError(
       'SWM_INTERNAL',
@@ -336,18 +337,6 @@ export class Lifecycle {
 
 export function stopSignalOf(entry: ContainerEntry): string {
   return entry.record.config.StopSignal || 'SIGTERM';
-}
-
-async function endsWithin(run: Run, ms: number, clock: Clock): Promise<boolean> {
-  if (ms === Number.POSITIVE_INFINITY) return run.over.then(() => true);
-  const timer = new AbortController();
-  const late = sleep(clock, ms, timer.signal).then(
-    () => false,
-    () => false,
-  );
-  const ended = await Promise.race([run.over.then(() => true), late]);
-  timer.abort();
-  return ended;
 }
 
 function conflict(message: string): SwarmError {

@@ -1,5 +1,6 @@
 import { unlessAborted } from '../../../common/abort.ts';
 import type { Clock } from '../../../common/clock.ts';
+import { within } from '../../../common/deadline.ts';
 import { errorMessage, isSwarmError } from '../../../common/errors.ts';
 import type { Logger } from '../../../common/logger.ts';
 import type { ImageDetail, ImagesApi, RegistryAuth } from '../../engine/types.ts';
@@ -77,33 +78,22 @@ export class ImagePuller {
     auth: RegistryAuth | undefined,
   ): Promise<boolean> {
     const { images, clock, logger } = this.#components;
-    const { promise: patience, cancel } = deadline(clock, REGISTRY_PATIENCE_MS);
+    const late = () => new Error(`the registry did not answer in ${REGISTRY_PATIENCE_MS / 1000} s`);
     try {
-      const found = await Promise.race([images.distribution(reference, auth), patience]);
-      if (!found)
-        throw new Error(`the registry did not answer in ${REGISTRY_PATIENCE_MS / 1000} s`);
+      const found = await within(clock, { ms: REGISTRY_PATIENCE_MS, late }, () =>
+        images.distribution(reference, auth),
+      );
       return !local.repoDigests.some((digest) => digest.endsWith(`@${found.digest}`));
     } catch (error) {
       const err = errorMessage(error);
       logger.warn({ image: reference, err }, 'registry not reached, taking the image that is here');
       return false;
-    } finally {
-      cancel();
     }
   }
 
   #markFresh(reference: string): void {
     this.#freshUntil.set(reference, this.#components.clock.monotonic() + FRESH_MS);
   }
-}
-
-function deadline(clock: Clock, ms: number): { promise: Promise<undefined>; cancel: () => void } {
-  let cancel = () => {};
-  const promise = new Promise<undefined>((resolve) => {
-    const timer = clock.setTimer(ms, () => resolve(undefined));
-    cancel = () => timer.cancel();
-  });
-  return { promise, cancel };
 }
 
 /** The X-Registry-Auth header: JSON in URL-safe base64. */

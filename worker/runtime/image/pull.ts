@@ -1,5 +1,5 @@
 import type { Clock } from '../../../common/clock.ts';
-import { deadline } from '../../../common/deadline.ts';
+import { within } from '../../../common/deadline.ts';
 import { SwarmError } from '../../../common/errors.ts';
 import type { Logger } from '../../../common/logger.ts';
 import type { Progress, ProgressMessage, RegistryAuth } from '../../engine/types.ts';
@@ -83,21 +83,13 @@ export class Puller {
   }
 
   /** What a registry has under a name, without pulling it. Throws SWM_TIMEOUT after 15 s. */
-  async distribution(reference: Reference, auth?: RegistryAuth): Promise<Distribution> {
-    const limit = deadline(this.#parts.clock, DISTRIBUTION_TIMEOUT_MS);
-    const { signal } = limit;
-    try {
-      return await this.#look(
-        reference,
-        new Repository(reference, { ...this.#hosts, auth, signal }),
-      );
-    } catch (error) {
-      if (!limit.isOver) throw error;
-      const text = `${reference.domain} did not describe ${familiarReference(reference)} within ${DISTRIBUTION_TIMEOUT_MS / 1000} s`;
-      throw new SwarmError('SWM_TIMEOUT', text, { cause: error });
-    } finally {
-      limit.cancel();
-    }
+  distribution(reference: Reference, auth?: RegistryAuth): Promise<Distribution> {
+    const ms = DISTRIBUTION_TIMEOUT_MS;
+    const text = `${reference.domain} did not describe ${familiarReference(reference)} within ${ms / 1000} s`;
+    const late = () => new SwarmError('SWM_TIMEOUT', text);
+    return within(this.#parts.clock, { ms, late }, (signal) =>
+      this.#look(reference, new Repository(reference, { ...this.#hosts, auth, signal })),
+    );
   }
 
   async #look(reference: Reference, repository: Repository): Promise<Distribution> {
