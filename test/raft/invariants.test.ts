@@ -185,6 +185,9 @@ test('broken: a vote without a term, a commit index past the end, in a node seen
   const ahead = fresh();
   ahead.raft.log.committed = 2;
   assert.throws(() => assertInvariants(ahead), /committed 2 > last 1/);
+  const eager = fresh();
+  eager.raft.log.applying = 2;
+  assert.throws(() => assertInvariants(eager), /applying 2 > committed 1/);
 });
 
 test('what must not happen inside says so', () => {

@@ -139,7 +139,7 @@ test('compacted entries are gone, the term before the first is known', () => {
   );
 });
 
-test('a slice is the longest that fits, across storage and unstable, and never empty', () => {
+test('15: a slice is the longest that fits, across storage and unstable, and never empty', () => {
   const sized = fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 12 });
   fc.assert(
     fc.property(sized, fc.nat(12), fc.nat(12), fc.nat(400), (sizes, stable, from, limit) => {
@@ -191,7 +191,7 @@ test('15: storage that returns fewer or more bytes than asked for loses no entry
   }
 });
 
-test('what is being applied counts against the limit until it is applied', () => {
+test('16: what is being applied counts against the limit until it is applied', () => {
   const size = entrySize(entries(1, 1)[0]!);
   const storage = new MemoryStorage();
   storage.append(entries(1, 1, 1, 1, 1));

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  EntryType,
   ErrStepLocalMsg,
   ErrStepPeerNotFound,
   LOCAL_APPEND_THREAD,
@@ -108,15 +109,31 @@ test('29: entries whose own report was ignored are reported with a later write',
 test('30: the own acknowledgement of an earlier term does not count', () => {
   const cluster = new Cluster(ASYNC);
   const member = cluster.elect(1);
-  cluster.propose(1, 'a');
+  const { node } = member;
+  cluster.propose(1, 'a', 'b');
   sent(member);
-  const acks = member.runAppendThread();
+  const acks = member.runAppendThread().filter(({ to }) => to === 1);
   const { term } = member;
-  member.node.step(message({ type: MessageType.App, from: 2, to: 1, term: term + 1 }));
-  sent(member);
-  for (const m of acks.filter(({ to }) => to === 1)) member.node.step(m);
+  // Another leader overwrites one of the two entries; then 1 leads again and appends one.
+  const entries = [{ term: term + 1, index: 3, type: EntryType.Normal }];
+  const append = { type: MessageType.App, from: 2, to: 1, term: term + 1, index: 2, logTerm: term };
+  node.step(message({ ...append, entries }));
+  for (const m of acks) node.step(m);
   assert.equal(member.isLeader, false);
-  assert.equal(member.node.raft.log.committed, 2);
+  assert.equal(node.raft.log.committed, 2);
+  cluster.flush(1);
+  node.campaign();
+  sent(member);
+  for (const m of member.runAppendThread().filter(({ to }) => to === 1)) node.step(m);
+  node.step(message({ type: MessageType.VoteResp, from: 3, to: 1, term: term + 2 }));
+  assert.equal(member.isLeader, true);
+  assert.equal(node.lastIndex(), 4);
+  for (const m of acks) node.step(m);
+  assert.equal(
+    node.raft.tracker.progress.get(1)?.match,
+    3,
+    'entry 4 is another one, not yet durable',
+  );
 });
 
 test('a snapshot applied under an earlier term is applied', () => {

@@ -207,6 +207,8 @@ test('34: a transfer that takes an election timeout is given up', () => {
   const cluster = new Cluster();
   const { node } = cluster.elect(1);
   cluster.isolate(3);
+  // Counted from the request, and not from the last timeout.
+  cluster.tick(1, 6);
   node.transferLeader(3);
   cluster.tick(1, 9);
   assert.equal(node.status().leadTransferee, 3);

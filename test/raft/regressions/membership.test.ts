@@ -125,6 +125,29 @@ test('one change at a time: what comes too early becomes an empty entry', () => 
   assert.deepEqual(votersOf(cluster, 1), [1, 2, 3, 4, 5]);
 });
 
+test('20: a new leader allows no change before it has applied all of its predecessors', () => {
+  const cluster = new Cluster();
+  cluster.elect(1);
+  // 2 gets a change that is not committed, and becomes leader with it.
+  cluster.member(1).node.proposeConfChange(add(4));
+  cluster.flush(1);
+  for (const m of cluster.take(({ to }) => to === 2)) cluster.deliver(m);
+  cluster.flush(2);
+  cluster.take();
+  cluster.isolate(1);
+  const { node } = cluster.member(2);
+  node.campaign();
+  cluster.settleUntil(() => cluster.member(2).isLeader);
+  const from = node.lastIndex() + 1;
+  node.proposeConfChange(add(5));
+  cluster.settle();
+  assert.deepEqual(typesOf(cluster, 2, from), [EntryType.Normal], 'it came too early');
+  assert.deepEqual(votersOf(cluster, 2), [1, 2, 3, 4]);
+  cluster.heal();
+  cluster.change(2, add(5));
+  assert.deepEqual(votersOf(cluster, 2), [1, 2, 3, 4, 5]);
+});
+
 test('a change that could not be applied never enters the log', () => {
   const cluster = new Cluster();
   const { node } = cluster.elect(1);
