@@ -144,6 +144,7 @@ test('20: a new leader allows no change before it has applied all of its predece
   assert.deepEqual(typesOf(cluster, 2, from), [EntryType.Normal], 'it came too early');
   assert.deepEqual(votersOf(cluster, 2), [1, 2, 3, 4]);
   cluster.heal();
+  cluster.run(2);
   cluster.change(2, add(5));
   assert.deepEqual(votersOf(cluster, 2), [1, 2, 3, 4, 5]);
 });
