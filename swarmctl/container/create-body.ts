@@ -3,6 +3,8 @@ import { endpointsOf } from '../options/container-networks.ts';
 import type { PortMapping } from '../options/container-ports.ts';
 import { securityOption } from '../options/container-values.ts';
 import { environment, readLines } from '../options/environment.ts';
+import { given } from '../options/given.ts';
+import { healthcheckOf } from '../options/health.ts';
 import { toMap } from '../options/parse.ts';
 import type { CreateFlags } from './flags.ts';
 
@@ -42,7 +44,7 @@ export function createBody({ image, command, flags, env, attach }: CreateInput):
       Entrypoint: flags.entrypoint === undefined ? undefined : [flags.entrypoint],
       StopSignal: flags.stopSignal,
       StopTimeout: flags.stopTimeout,
-      Healthcheck: healthcheck(flags),
+      Healthcheck: healthcheckOf(flags, { exitCode: 125 }),
     }),
     HostConfig: hostConfig(flags),
     NetworkingConfig: { EndpointsConfig: endpoints },
@@ -141,24 +143,6 @@ function logConfig({ logDriver, logOpt }: CreateFlags): object | undefined {
   return { Type: logDriver ?? '', Config: toMap(logOpt) };
 }
 
-function healthcheck(flags: CreateFlags): object | undefined {
-  const set = given({
-    Test: flags.healthCmd === undefined ? undefined : ['CMD-SHELL', flags.healthCmd],
-    Interval: flags.healthInterval,
-    Timeout: flags.healthTimeout,
-    Retries: flags.healthRetries,
-    StartPeriod: flags.healthStartPeriod,
-    StartInterval: flags.healthStartInterval,
-  });
-  if (flags.healthcheck !== false) return Object.keys(set).length > 0 ? set : undefined;
-  if (Object.keys(set).length === 0) return { Test: ['NONE'] };
-  throw new CliError('--no-healthcheck conflicts with --health-* options', 125);
-}
-
 function some<T>(list: readonly T[]): readonly T[] | undefined {
   return list.length > 0 ? list : undefined;
-}
-
-function given(values: object): object {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

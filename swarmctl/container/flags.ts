@@ -12,13 +12,13 @@ import {
   type RestartPolicy,
   type VolumeOption,
 } from '../options/container-values.ts';
+import { addHealthFlags, type HealthFlags } from '../options/health.ts';
 import {
   collect,
   collectParsed,
   parseBytes,
   parseCount,
   parseCpus,
-  parseDuration,
   parseInteger,
 } from '../options/parse.ts';
 import { parseMount } from '../service/attachments.ts';
@@ -28,7 +28,7 @@ import { parseDetachKeys } from './detach-keys.ts';
 export const PULL_POLICIES = ['always', 'missing', 'never'] as const;
 
 /** Options of `run` and `create`. */
-export interface CreateFlags {
+export interface CreateFlags extends HealthFlags {
   addHost: string[];
   attach: string[];
   capAdd: string[];
@@ -50,14 +50,6 @@ export interface CreateFlags {
   envFile: string[];
   expose: string[];
   groupAdd: string[];
-  healthCmd?: string;
-  healthInterval?: number;
-  healthRetries?: number;
-  healthStartInterval?: number;
-  healthStartPeriod?: number;
-  healthTimeout?: number;
-  /** `false` with --no-healthcheck. */
-  healthcheck?: boolean;
   hostname?: string;
   init?: boolean;
   interactive?: boolean;
@@ -242,15 +234,4 @@ function addSecurityFlags(command: Command): void {
     .option('--privileged', 'all capabilities and devices')
     .option('--security-opt <option>', 'no-new-privileges, seccomp=…', collect, [])
     .option('--sysctl <key=value>', 'kernel parameter', collect, []);
-}
-
-function addHealthFlags(command: Command): Command {
-  return command
-    .option('--health-cmd <command>', 'command that tells its health')
-    .option('--health-interval <duration>', 'time between checks', parseDuration)
-    .option('--health-retries <n>', 'failures in a row that make it unhealthy', parseCount)
-    .option('--health-start-interval <duration>', 'interval while it starts', parseDuration)
-    .option('--health-start-period <duration>', 'time before failures count', parseDuration)
-    .option('--health-timeout <duration>', 'longest time of a check', parseDuration)
-    .option('--no-healthcheck', "without the image's health check");
 }

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { addHealthFlags, type HealthFlags } from '../options/health.ts';
 import {
   collect,
   parseBytes,
@@ -17,20 +18,12 @@ const ACTIONS = ['pause', 'continue', 'rollback'];
 const ORDERS = ['stop-first', 'start-first'];
 
 /** Options that `service create` and `service update` share: one value each. */
-export interface CommonFlags {
+export interface CommonFlags extends HealthFlags {
   containerLabel?: string[];
   detach?: boolean;
   quiet?: boolean;
   endpointMode?: string;
   entrypoint?: string;
-  healthCmd?: string;
-  healthInterval?: number;
-  healthRetries?: number;
-  healthStartInterval?: number;
-  healthStartPeriod?: number;
-  healthTimeout?: number;
-  /** `false` with --no-healthcheck. */
-  healthcheck?: boolean;
   hostname?: string;
   init?: boolean;
   limitCpu?: number;
@@ -71,22 +64,11 @@ export interface CommonFlags {
 }
 
 export function addCommonFlags(command: Command): Command {
-  return command
+  return addHealthFlags(command)
     .option('-d, --detach', 'do not wait until the service has converged')
     .option('-q, --quiet', 'no progress')
     .addOption(oneOf('--endpoint-mode <mode>', 'how its name is answered', ['vip', 'dnsrr']))
     .option('--entrypoint <command>', "instead of the image's entrypoint")
-    .option('--health-cmd <command>', 'command that tells its health')
-    .option('--health-interval <duration>', 'time between checks', parseDuration)
-    .option('--health-retries <n>', 'failures in a row that make it unhealthy', parseCount)
-    .option('--health-start-interval <duration>', 'interval while it starts', parseDuration)
-    .option(
-      '--health-start-period <duration>',
-      'time to start before failures count',
-      parseDuration,
-    )
-    .option('--health-timeout <duration>', 'longest time of a check', parseDuration)
-    .option('--no-healthcheck', "without the image's health check")
     .option('--hostname <name>', 'host name of the containers')
     .option('--init', 'an init in each container that reaps processes')
     .option('--limit-cpu <decimal>', 'most CPUs', parseCpus)

@@ -6,15 +6,10 @@ import type {
   TaskTemplate,
   UpdateConfig,
 } from '../commands/api-types.ts';
+import { given } from '../options/given.ts';
+import { healthcheckOf } from '../options/health.ts';
 import { toMap } from '../options/parse.ts';
 import { type CommonFlags, splitCommand } from './flags.ts';
-
-/** Leaves out what was not asked for, so that the server's default or the present value stays. */
-function given<T extends object>(values: T): Partial<T> {
-  return Object.fromEntries(
-    Object.entries(values).filter(([, value]) => value !== undefined),
-  ) as Partial<T>;
-}
 
 function orUndefined<T extends object>(value: T): T | undefined {
   return Object.keys(value).length > 0 ? value : undefined;
@@ -80,27 +75,9 @@ function containerSpec(container: ContainerSpec, flags: CommonFlags): ContainerS
       StopSignal: flags.stopSignal,
       StopGracePeriod: flags.stopGracePeriod,
       OomScoreAdj: flags.oomScoreAdj,
-      Healthcheck: healthcheck(container, flags),
+      Healthcheck: healthcheckOf(flags, { before: container.Healthcheck }),
     }),
   };
-}
-
-function healthcheck(container: ContainerSpec, flags: CommonFlags) {
-  const set = given({
-    Interval: flags.healthInterval,
-    Timeout: flags.healthTimeout,
-    Retries: flags.healthRetries,
-    StartPeriod: flags.healthStartPeriod,
-    StartInterval: flags.healthStartInterval,
-    Test: flags.healthCmd === undefined ? undefined : ['CMD-SHELL', flags.healthCmd],
-  });
-  if (flags.healthcheck === false) {
-    if (Object.keys(set).length > 0) {
-      throw new CliError('--no-healthcheck conflicts with --health-* options');
-    }
-    return { Test: ['NONE'] };
-  }
-  return Object.keys(set).length === 0 ? undefined : { ...container.Healthcheck, ...set };
 }
 
 function restartPolicy(task: TaskTemplate, flags: CommonFlags) {
