@@ -1,6 +1,6 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Entry, type Message, MessageType, type ReadState, type SoftState } from 'raft-ts';
 import type { SwarmError } from '../../common/errors.ts';
+import { nextTurn } from '../../common/turns.ts';
 import * as defaults from './constants.ts';
 import { coreConfig } from './core-config.ts';
 import { Failover } from './failover.ts';

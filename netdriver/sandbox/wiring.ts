@@ -1,6 +1,7 @@
 import { SwarmError } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
+import { nextTurn } from '../../common/turns.ts';
 import type { Bridges } from '../bridge/bridges.ts';
 import type { Gateway } from '../bridge/gateway.ts';
 import type { PortPublisher } from '../bridge/port-publisher.ts';
@@ -15,7 +16,6 @@ import type { Records } from '../records.ts';
 import type { Forwarder, Upstream } from '../resolver/forwarder.ts';
 import type { HostResolvConf } from '../resolver/host-resolv-conf.ts';
 import { Resolver } from '../resolver/resolver.ts';
-import { nextTurn } from '../turn.ts';
 import type { EndpointConfig } from '../types.ts';
 import { allOf, type Undo, undoing } from '../undo.ts';
 import { clientRouteOps, clientRoutesIn } from './client-routes.ts';
@@ -53,7 +53,11 @@ interface Components {
   readonly hostResolvConf: HostResolvConf;
 }
 
-/** Connects sandboxes to networks, inside and outside of their namespaces. */
+/**
+ * Connects sandboxes to networks, inside and outside of their namespaces. Each operation begins in a
+ * turn of the event loop of its own: netlink calls are short, but a burst of thirty containers would
+ * run all of theirs in one go, microtask after microtask.
+ */
 export class Wiring {
   readonly #components: Components;
   readonly #routing = new KeyedLock();
