@@ -23,10 +23,11 @@ export interface Place {
 }
 
 /**
- * Dead connections are noticed within seconds. Each client has a connection of its own, because the
- * shared pool of gRPC keeps its own pace in connecting again.
+ * Of connections from manager to manager. One that is dead, also without a word, is noticed within
+ * seconds. Each client has a connection of its own, because the shared pool of gRPC keeps its own pace
+ * in connecting again.
  */
-const CONNECTION_OPTIONS: ClientOptions = {
+export const MANAGER_CONNECTION: ClientOptions = {
   'grpc.use_local_subchannel_pool': 1,
   'grpc.keepalive_time_ms': 2000,
   'grpc.keepalive_timeout_ms': 4000,
@@ -39,7 +40,7 @@ const CONNECTION_OPTIONS: ClientOptions = {
 
 export function raftClient(dialer: Dialer, { nodeId, addr }: Place): RaftClient {
   const { credentials, options } = dialer.dial(nodeId);
-  return new RaftClient(addr, credentials, { ...CONNECTION_OPTIONS, ...options });
+  return new RaftClient(addr, credentials, { ...MANAGER_CONNECTION, ...options });
 }
 
 export function membershipClient(
@@ -47,5 +48,5 @@ export function membershipClient(
   { nodeId, addr }: Place,
 ): RaftMembershipServiceClient {
   const { credentials, options } = dialer.dial(nodeId);
-  return new RaftMembershipServiceClient(addr, credentials, { ...CONNECTION_OPTIONS, ...options });
+  return new RaftMembershipServiceClient(addr, credentials, { ...MANAGER_CONNECTION, ...options });
 }

@@ -11,7 +11,7 @@
  */
 
 export { Consensus } from './consensus.ts';
-export type { Dialer, Dialing } from './dial.ts';
+export { type Dialer, type Dialing, MANAGER_CONNECTION } from './dial.ts';
 export type { ConsensusComponents, ConsensusInit } from './init.ts';
 export type { LogDb, LogOp, OpenLogDb } from './log-db.ts';
 export { type RestoredLog, restoreLog } from './log-restore.ts';

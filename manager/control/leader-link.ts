@@ -1,7 +1,7 @@
 import { Client, type ClientOptions } from '@grpc/grpc-js';
 import { SwarmError } from '../../common/errors.ts';
 import { NodeRole } from '../../proto/gen/swarm/types.ts';
-import type { ConsensusApi } from '../consensus/types.ts';
+import { type ConsensusApi, MANAGER_CONNECTION } from '../consensus/index.ts';
 import type { SecurityConfigApi } from '../types.ts';
 
 export interface LeaderLinkComponents {
@@ -10,15 +10,10 @@ export interface LeaderLinkComponents {
   readonly clientOptions?: ClientOptions | undefined;
 }
 
-/** A leader that is gone without a word is noticed within seconds, also by streams at rest. */
+/** What is written here, and listed, may be large. */
 const CONNECTION_OPTIONS: ClientOptions = {
-  'grpc.use_local_subchannel_pool': 1,
-  'grpc.keepalive_time_ms': 2000,
-  'grpc.keepalive_timeout_ms': 4000,
-  'grpc.keepalive_permit_without_calls': 1,
-  'grpc.enable_http_proxy': 0,
+  ...MANAGER_CONNECTION,
   'grpc.max_receive_message_length': 16 * 1024 * 1024,
-  'grpc-node.flow_control_window': 1024 * 1024,
 };
 
 /** A connection to whoever leads, made anew when that changes or when this node's certificate does. */
