@@ -1,9 +1,6 @@
-import { type Clock, sleep } from '../common/clock.ts';
+import { sleep } from '../common/clock.ts';
 import { durationMs } from '../common/duration.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
-import type { Logger } from '../common/logger.ts';
-import type { Random } from '../common/random.ts';
-import type { Pacing } from '../common/slices.ts';
 import {
   type ManagerApi,
   type ManagerMode,
@@ -23,7 +20,7 @@ import type {
   SystemInfo,
 } from './api/node-api.ts';
 import { Changes } from './changes.ts';
-import type { Membership } from './membership.ts';
+import type { Membership, MembershipComponents } from './membership.ts';
 import { MembershipFactory } from './membership-factory.ts';
 import {
   clearLeftovers,
@@ -41,17 +38,6 @@ import { recoverMembership } from './recovery.ts';
 const JOIN_TIMEOUT_MS = 20_000;
 const RETRY_MS = 2_000;
 
-export interface SwarmNodeComponents extends Pacing {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly engine: EngineApi;
-  readonly netdriver: NetDriverApi;
-  readonly systemInfo: SystemInfo;
-  /** For metrics, see `ManagerComponents`. */
-  readonly onProposed?: ((ms: number) => void) | undefined;
-}
-
 export interface SwarmNodeInit {
   readonly stateDir: string;
   readonly gossipPort: number;
@@ -62,14 +48,14 @@ export interface SwarmNodeInit {
  * one at a time; what is half-made when one fails is removed before it is reported.
  */
 export class SwarmNode implements SwarmNodeApi {
-  readonly #components: SwarmNodeComponents;
+  readonly #components: MembershipComponents;
   readonly #init: SwarmNodeInit;
   readonly #factory: MembershipFactory;
   readonly #changes: Changes;
   readonly #standing = new NodeStanding();
   readonly #stopping = new AbortController();
 
-  constructor(components: SwarmNodeComponents, init: SwarmNodeInit) {
+  constructor(components: MembershipComponents, init: SwarmNodeInit) {
     this.#components = components;
     this.#init = init;
     this.#changes = new Changes(components);
