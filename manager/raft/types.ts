@@ -198,7 +198,7 @@ export interface ConfChangeV1 extends ConfChangeSingle {
  * (`MemoryStorage` does, and may stand in front of a disk).
  */
 export interface Storage {
-  /** What was durable when the process began. */
+  /** What was durable when the process began; the configuration is that after entry `applied`. */
   initialState(): { hardState: HardState; confState: ConfState };
   /** Entries in [lo, hi), at least one, at most `maxSize` bytes. Throws ErrCompacted, ErrUnavailable. */
   entries(lo: number, hi: number, maxSize: number): readonly Entry[];
@@ -208,7 +208,10 @@ export interface Storage {
   lastIndex(): number;
   /** Of the first entry that is kept, or would be if there was one. */
   firstIndex(): number;
-  /** The newest. Throws ErrSnapshotTemporarilyUnavailable to be asked again later. */
+  /**
+   * The newest: asked for when a follower needs it, and not sent if it is from before that follower was
+   * added. Throws ErrSnapshotTemporarilyUnavailable to be asked again later.
+   */
   snapshot(): Snapshot;
 }
 
@@ -237,7 +240,10 @@ export interface Config {
   readonly heartbeatTick: number;
   /** What is durable. */
   readonly storage: Storage;
-  /** The last applied index; set on restart only. */
+  /**
+   * The last entry that the state machine has in it already: what is committed behind it is handed out.
+   * Default: that of the snapshot that the log begins with.
+   */
   readonly applied?: number;
   /** Writes are orders to storage threads, which the node does not wait for. */
   readonly asyncStorageWrites?: boolean;

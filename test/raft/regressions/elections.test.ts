@@ -273,14 +273,16 @@ test('34: back and forth, to itself, to nobody, and asked at a follower', () => 
 });
 
 test('a candidate that hears of the winner follows it', () => {
-  for (const type of [MessageType.App, MessageType.Heartbeat] as const) {
+  for (const type of [MessageType.App, MessageType.Heartbeat, MessageType.Snap] as const) {
     const cluster = new Cluster();
     cluster.isolate(1);
     const { node } = cluster.member(1);
     node.campaign();
     const { term } = cluster.member(1);
-    node.step(message({ type, from: 2, to: 1, term, index: 1, logTerm: 1 }));
+    const snapshot = { metadata: { index: 7, term: 1, confState: node.status().confState } };
+    node.step(message({ type, from: 2, to: 1, term, index: 1, logTerm: 1, snapshot }));
     assert.equal(stateOf(cluster, 1), StateType.Follower);
+    if (type === MessageType.Snap) assert.equal(node.lastIndex(), 7);
     assert.equal(node.status().softState.lead, 2);
   }
 });

@@ -183,7 +183,10 @@ test('18: proposals are dropped above the limit, counted by payload, and all of 
   cluster.heal();
   cluster.run(2);
   assert.equal(node.raft.uncommittedSize, 0);
-  node.propose(bytes('x'));
+  node.propose(new Uint8Array(60));
+  node.propose(new Uint8Array(40));
+  assert.equal(node.raft.uncommittedSize, 100, 'just full');
+  assert.throws(() => node.propose(bytes('x')), ErrProposalDropped);
   cluster.settle();
   assert.equal(node.raft.uncommittedSize, 0);
 });
