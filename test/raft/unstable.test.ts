@@ -125,6 +125,10 @@ test('the entry at a snapshot is not an unstable entry', () => {
   log.restore(snapshot(9, 3));
   log.stableTo(3, 9);
   assert.equal(log.offset, 10);
+  log.truncateAndAppend(entries(10, 3, 3));
+  log.stableTo(3, 10);
+  log.stableTo(3, 9);
+  assert.equal(log.offset, 11, 'nor when entries behind it are durable before it');
 });
 
 test('a Ready keeps its entries when the log is overwritten', () => {

@@ -66,8 +66,8 @@ export function onSnapshot(r: Raft, m: Message): void {
     `${r.name} [commit: ${r.log.committed}] ${isRestored ? 'restored' : 'ignored'} snapshot ` +
       `[index: ${index}, term: ${term}]`,
   );
-  const acknowledged = isRestored ? r.log.lastIndex() : r.log.committed;
-  r.send({ type: MessageType.AppResp, to: m.from, index: acknowledged });
+  // A restored log ends there.
+  r.send({ type: MessageType.AppResp, to: m.from, index: r.log.committed });
 }
 
 /** Makes the snapshot the new start of the log. False: it is of no use, and was ignored. */

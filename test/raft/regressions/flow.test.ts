@@ -133,6 +133,18 @@ function startWith(cluster: Cluster, id: number, terms: readonly number[]): void
   cluster.member(id).restart();
 }
 
+test('36: a rejection that comes late is no reason to send anything', () => {
+  const cluster = new Cluster();
+  const { node, term } = cluster.elect(1);
+  cluster.propose(1, 'a', 'b');
+  cluster.settle();
+  const before = node.raft.tracker.progress.get(2)?.describe();
+  const rejection = { type: MessageType.AppResp, from: 2, to: 1, term, reject: true };
+  node.step(message({ ...rejection, index: 3, rejectHint: 1, logTerm: 1 }));
+  assert.equal(node.hasReady(), false);
+  assert.equal(node.raft.tracker.progress.get(2)?.describe(), before);
+});
+
 test('a diverging tail is found with one probe per term, not one per entry', () => {
   const times = (count: number, term: number) => new Array<number>(count).fill(term);
   const cases: readonly (readonly [number[], number[]])[] = [
