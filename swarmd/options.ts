@@ -25,7 +25,11 @@ const collect = (value: string, before: readonly string[]): string[] => [...befo
 
 /** Reads the command line; prints help or what is wrong and ends the process where there is. */
 export function parseOptions(argv: readonly string[]): DaemonOptions {
-  const command = new Command('swarmd')
+  return createDaemonCommand().parse(argv).opts<DaemonOptions>();
+}
+
+export function createDaemonCommand(): Command {
+  return new Command('swarmd')
     .description(
       'The daemon of one node: runs its containers, joins it to a swarm, serves the API.',
     )
@@ -47,7 +51,6 @@ export function parseOptions(argv: readonly string[]): DaemonOptions {
     .option('--gossip-port <port>', 'port of gossip', port, 7946)
     .option('--metrics-addr <host:port>', 'serve /metrics, and nothing else, on a tcp port too')
     .addOption(new Option('--log-level <level>', 'what is logged').choices(LEVELS).default('info'));
-  return command.parse(argv).opts<DaemonOptions>();
 }
 
 function label(value: string, before: readonly string[]): string[] {
