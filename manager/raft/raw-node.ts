@@ -146,8 +146,11 @@ export class RawNode implements RawNodeApi {
   }
 
   describe(): string {
-    const { log, reads } = this.raft;
-    return `${describeStatus(this.status())}log: ${log.describe()}\nreads: ${reads.describe()}\n`;
+    const { log, reads, tracker } = this.raft;
+    return (
+      `${describeStatus(this.status())}${tracker.describeVotes()}` +
+      `log: ${log.describe()}\nreads: ${reads.describe()}\n`
+    );
   }
 
   lastIndex(): number {

@@ -387,7 +387,7 @@ export interface RawNodeApi {
   status(): Status;
   /** Visits what a leader knows of each node, itself included, by ascending id; elsewhere nothing. */
   withProgress(visit: (progress: ProgressStatus) => void): void;
-  /** Everything, on several lines: the status, the log, the reads that wait. */
+  /** Everything, on several lines: the status, the votes, the log, the reads that wait. */
   describe(): string;
   /** Index of the last entry in the log, the unstable tail included. */
   lastIndex(): number;

@@ -65,6 +65,7 @@ test('configuration and votes, unstable log, storage', () => {
   node.raft.tracker.recordVote(3, false);
   node.raft.tracker.recordVote(2, false);
   assert.match(node.raft.tracker.describe(), /^votes: 1=yes 2=no 3=no$/m);
+  assert.match(node.describe(), /^votes: 1=yes 2=no 3=no$/m);
   assert.equal(node.raft.log.unstable.describe(), 'log [2, 2) in progress to 2, snapshot none');
   const snapshot = { metadata: { index: 9, term: 1, confState: node.status().confState } };
   node.raft.log.unstable.restore(snapshot);

@@ -67,12 +67,14 @@ export class ProgressTracker {
 
   /** The configuration, the progress of everybody, and the votes of a campaign, if there are any. */
   describe(): string {
+    return `${describeConfig(this.config)}\n${describeProgressMap(this.progress)}${this.describeVotes()}`;
+  }
+
+  /** `votes: 1=yes 2=no`, if there are any. */
+  describeVotes(): string {
+    if (this.votes.size === 0) return '';
     const votes = [...this.votes].sort(([a], [b]) => a - b);
-    const campaign = votes.map(([id, granted]) => `${id}=${granted ? 'yes' : 'no'}`).join(' ');
-    return (
-      `${describeConfig(this.config)}\n${describeProgressMap(this.progress)}` +
-      (campaign === '' ? '' : `votes: ${campaign}\n`)
-    );
+    return `votes: ${votes.map(([id, granted]) => `${id}=${granted ? 'yes' : 'no'}`).join(' ')}\n`;
   }
 
   tally(): Tally {
