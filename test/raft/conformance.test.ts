@@ -32,7 +32,7 @@ describe('transcripts', () => {
 test('the grammar: comments, continuation, input, lists, outputs with blank lines', () => {
   const text = [
     '# comment',
-    '',
+    'subtest one',
     'add-nodes 3 voters=(1, 2,3) \\',
     '  index=10',
     '----',

@@ -9,7 +9,7 @@
  *
  * A directive line that ends in a backslash goes on in the next. Output that contains blank lines stands
  * between two pairs of `----` lines. A blank line may contain white space. Lists are separated by commas,
- * white space, or both.
+ * white space, or both. `subtest NAME` and `subtest end` have no output.
  */
 
 export interface Argument {
@@ -62,7 +62,7 @@ function isBlank(line: string): boolean {
 }
 
 function isSkipped(line: string): boolean {
-  return isBlank(line) || line.trimStart().startsWith('#');
+  return isBlank(line) || /^\s*(#|subtest\s)/.test(line);
 }
 
 function parseCommand(lines: readonly string[], start: number): Command {

@@ -31,7 +31,7 @@ main(process.argv.slice(2));
 
 function main(argv: readonly string[]): void {
   const options = new Set(argv.filter((arg) => arg.startsWith('--')));
-  const given = argv.filter((arg) => !arg.startsWith('--'));
+  const given = argv.filter((arg) => !arg.startsWith('--')).map(placeOf);
   const problem = problemWith(options, given);
   if (problem !== undefined) {
     console.error(problem);
@@ -51,6 +51,12 @@ function main(argv: readonly string[]): void {
   console.log(`strict (log lines included): ${exact} of ${files.length} files identical`);
   console.log(`${passed} passed, ${failed} failed`);
   if (failed > 0 || files.length === 0) process.exitCode = 1;
+}
+
+/** npm runs it in the root of the repository, and tells where it was called. */
+function placeOf(path: string): string {
+  const there = resolve(process.env['INIT_CWD'] ?? '.', path);
+  return existsSync(there) ? there : resolve(path);
 }
 
 function problemWith(options: ReadonlySet<string>, given: readonly string[]): string | undefined {
