@@ -1,10 +1,10 @@
 import {
   closeSync,
-  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
   rmSync,
+  statfsSync,
   writeFileSync,
 } from 'node:fs';
 import { errnoError, syscall } from './syscalls.ts';
@@ -13,6 +13,8 @@ import { HOST, isKernelError, KernelError, type Netns } from './types.ts';
 const CLONE_NEWNET = 0x40000000;
 const MS_BIND = 0x1000;
 const MNT_DETACH = 2;
+/** The file system that a namespace is mounted from. */
+const NSFS_MAGIC = 0x6e736673;
 const SELF = '/proc/thread-self/ns/net';
 
 export interface NamespacesInit {
@@ -25,6 +27,9 @@ export interface NamespacesInit {
 /**
  * Named network namespaces. Everything here is synchronous and leaves the main thread where it was:
  * no other code of this process ever runs inside a namespace by accident.
+ *
+ * A name is a file that the namespace is mounted on. One that nothing is mounted on, left over from a
+ * crash between the two steps of making it, counts as none.
  */
 export class Namespaces {
   readonly directory: string;
@@ -43,21 +48,20 @@ export class Namespaces {
   }
 
   names(): Netns[] {
-    return readdirSync(this.directory);
+    return readdirSync(this.directory).filter((name) => this.exists(name));
   }
 
   exists(name: Netns): boolean {
-    return name === HOST || existsSync(this.path(name));
+    return name === HOST || isNamespace(this.path(name));
   }
 
   create(name: Netns): void {
     const path = this.path(name);
-    try {
-      writeFileSync(path, '', { flag: 'wx', mode: 0o444 });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (isNamespace(path)) {
       throw new KernelError('EEXIST', `the network namespace ${name} exists already`);
     }
+    rmSync(path, { force: true });
+    writeFileSync(path, '', { flag: 'wx', mode: 0o444 });
     try {
       syscall('unshare', CLONE_NEWNET);
       try {
@@ -76,7 +80,7 @@ export class Namespaces {
     try {
       syscall('umount2', path, MNT_DETACH);
     } catch (error) {
-      // EINVAL: a file that nothing is mounted on, left over from a crash between two steps.
+      // EINVAL: a file that nothing is mounted on.
       if (!isKernelError(error, 'ENOENT', 'EINVAL')) throw error;
     }
     rmSync(path, { force: true });
@@ -104,12 +108,14 @@ export class Namespaces {
 
   /** The caller closes the descriptor. */
   open(name: Netns): number {
+    if (!this.exists(name)) {
+      throw new KernelError('ENOENT', `there is no network namespace ${name}`);
+    }
     try {
       return openSync(this.path(name), 'r');
     } catch (error) {
-      const { code, errno } = error as NodeJS.ErrnoException;
-      if (code !== 'ENOENT') throw errnoError(-(errno ?? 0), `opening the namespace ${name}`);
-      throw new KernelError('ENOENT', `there is no network namespace ${name}`);
+      const { errno } = error as NodeJS.ErrnoException;
+      throw errnoError(-(errno ?? 0), `opening the namespace ${name}`);
     }
   }
 
@@ -125,5 +131,14 @@ export class Namespaces {
       console.error('cannot return to the own network namespace', error);
       process.abort();
     }
+  }
+}
+
+function isNamespace(path: string): boolean {
+  try {
+    return statfsSync(path).type === NSFS_MAGIC;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { LinuxKernel } from '../../../netdriver/kernel/linux-kernel.ts';
@@ -30,9 +30,18 @@ describe('the kernel adapter', { skip: noRoot }, () => {
     kernel.removeNetns('c');
     kernel.removeNetns('c');
     assert.throws(() => kernel.links('c'), failsWith('ENOENT'));
-    writeFileSync(`${directory}/empty`, '');
-    kernel.removeNetns('empty');
-    assert.ok(!kernel.netnsNames().includes('empty'));
+  });
+
+  test('a name that a crash left without its namespace is none, and can be made', async () => {
+    writeFileSync(`${directory}/half`, '', { mode: 0o444 });
+    assert.ok(!kernel.netnsNames().includes('half'));
+    assert.throws(() => kernel.links('half'), failsWith('ENOENT'));
+    await kernel.createNetns('half');
+    assert.equal(kernel.links('half')[0]?.up, true);
+    kernel.removeNetns('half');
+    writeFileSync(`${directory}/half`, '', { mode: 0o444 });
+    kernel.removeNetns('half');
+    assert.ok(!existsSync(`${directory}/half`));
   });
 
   test('devices, addresses and routes read back as they were asked for', async () => {
