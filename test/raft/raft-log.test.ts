@@ -64,6 +64,15 @@ test('maybeAppend: keeps what agrees, cuts off what does not, commits no further
   }
 });
 
+test('entries that are there already are not written again', () => {
+  const log = logOf([1, 2, 3], 3);
+  assert.equal(log.maybeAppend(1, 1, entries(2, 2, 3, 4), 1), 4);
+  assert.deepEqual(log.unstable.nextEntries(), entries(4, 4));
+  log.unstable.acceptInProgress();
+  assert.equal(log.maybeAppend(2, 2, entries(3, 3, 4), 1), 4);
+  assert.deepEqual(log.unstable.nextEntries(), []);
+});
+
 test('a conflict with committed entries is a fault', () => {
   const log = logOf([1, 2, 3]);
   log.commitTo(2);

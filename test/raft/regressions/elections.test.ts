@@ -30,6 +30,23 @@ test('the election timeout is drawn from [E, 2E) at every change of role', () =>
   );
 });
 
+test('whoever campaigns has a whole election timeout for it', () => {
+  for (const config of [{}, { preVote: true }]) {
+    const cluster = new Cluster({ config: { ...config, random: () => 0 } });
+    cluster.tick(1, 8);
+    const { node } = cluster.member(1);
+    node.step(message({ type: MessageType.Vote, from: 2, to: 1, term: 2, index: 0, logTerm: 0 }));
+    cluster.tick(1, 9);
+    assert.equal(stateOf(cluster, 1), StateType.Follower, 'counted anew in a new term');
+    cluster.tick(1);
+    const campaigning = stateOf(cluster, 1);
+    assert.notEqual(campaigning, StateType.Follower);
+    const { term } = cluster.member(1);
+    cluster.tick(1, 9);
+    assert.deepEqual([stateOf(cluster, 1), cluster.member(1).term], [campaigning, term]);
+  }
+});
+
 test('27: nodes with and without PreVote elect a leader, whatever their terms and logs', () => {
   const cluster = new Cluster({ configOf: (id) => ({ preVote: id !== 3 }) });
   cluster.elect(1);
