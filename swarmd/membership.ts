@@ -142,6 +142,13 @@ export class Membership {
     return this.#agent?.ready(signal) ?? Promise.reject(new Error('the membership is not started'));
   }
 
+  /** Writes it down, to be taken up by the next start of the daemon. */
+  keep(): Promise<void> {
+    const kept = this.#work.then(() => writeNodeRecord(this.#init.stateDir, this.#record));
+    this.#work = kept.catch(() => undefined);
+    return kept;
+  }
+
   /** The daemon ends, the membership does not: containers and networks stay as they are. */
   async stop(): Promise<void> {
     await this.#halt();

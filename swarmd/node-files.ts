@@ -15,6 +15,8 @@ export interface NodeRecord {
   readonly dataPathPort: number;
   /** host:port of managers, newest knowledge; whom to call after a restart. */
   readonly managers: readonly string[];
+  /** A swarm was being begun here, and nobody was told that it is: it never was one. */
+  readonly unfinished?: true;
 }
 
 /** The folder of one membership: gone when the node leaves. */

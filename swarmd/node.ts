@@ -102,6 +102,10 @@ export class SwarmNode implements SwarmNodeApi {
     try {
       const stored = await readNodeRecord(stateDir);
       if (!stored) return;
+      if (stored.unfinished) {
+        logger.warn('the daemon ended while a swarm was begun here: what there was is removed');
+        return await removeMembership(stateDir);
+      }
       const record = await relocated(stored, { stateDir, logger });
       standing.set('pending');
       standing.membership = await this.#restore(record);
@@ -144,7 +148,7 @@ export class SwarmNode implements SwarmNodeApi {
         subnetSize: request.subnetSize,
         dataPathPort: record.dataPathPort,
       });
-      await this.#enter(membership, record, signal);
+      await this.#enter(membership, { ...record, unfinished: true }, signal);
       return membership.nodeId;
     });
   }
@@ -248,6 +252,7 @@ export class SwarmNode implements SwarmNodeApi {
     try {
       await membership.start();
       await membership.ready(signal);
+      await membership.keep();
       standing.set('active');
     } catch (error) {
       standing.membership = undefined;
@@ -265,6 +270,7 @@ export class SwarmNode implements SwarmNodeApi {
     const { clock, logger } = this.#components;
     const { signal } = this.#stopping;
     const standing = this.#standing;
+    let wasOut = false;
     for (let membership: Membership | undefined = first; membership; ) {
       try {
         await membership.start();
@@ -275,7 +281,10 @@ export class SwarmNode implements SwarmNodeApi {
         await membership.stop().catch(() => undefined);
         if (this.#isDamage(error)) return;
         logger.error({ err: errorMessage(error) }, 'the node could not start');
-        standing.set('error', errorMessage(error));
+        // Whoever was removed from the managers has dropped its log, and the next attempt enters anew.
+        const isOut: boolean = !wasOut && isSwarmError(error, 'SWM_NOT_MANAGER');
+        wasOut ||= isOut;
+        if (!isOut) standing.set('error', errorMessage(error));
       }
       await sleep(clock, RETRY_MS, signal).catch(() => undefined);
       // Somebody made it leave, or begin anew, in the meantime.

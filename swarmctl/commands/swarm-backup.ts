@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { download } from '../backup/download.ts';
 import type { BackupManifest } from '../backup/manifest.ts';
 import { CliError } from '../cli-error.ts';
-import { type Context, print } from '../context.ts';
+import { ApiError } from '../client.ts';
+import { type Context, describeError, print } from '../context.ts';
 import { humanSize } from '../output/human.ts';
 import type { Info } from './api-types.ts';
 
@@ -28,11 +30,7 @@ async function backup(context: Context, flags: BackupFlags): Promise<void> {
   const { SystemTime } = await context.api.get<Info & { SystemTime: string }>('/info');
   const path = flags.output ?? `swarm-backup-${stamp(SystemTime)}.tar`;
   await checkFree(path, flags.force ?? false);
-  const query = flags.local ? { local: 1 } : {};
-  const manifest = await download(
-    await context.api.stream('GET', '/swarm/backup', { query }),
-    path,
-  );
+  const manifest = await download(await source(context, flags), path);
   const { size } = await stat(path);
   print(context, `Saved and verified ${path} (${humanSize(size)}):`);
   for (const line of describeBackup(manifest)) print(context, `  ${line}`);
@@ -41,6 +39,16 @@ async function backup(context: Context, flags: BackupFlags): Promise<void> {
       ? 'It is locked: recovering it takes the unlock key that the managers have now.\n'
       : 'It is not encrypted: whoever has this file has every secret of the swarm. (--autolock locks it.)\n',
   );
+}
+
+async function source(context: Context, { local }: BackupFlags): Promise<Readable> {
+  try {
+    const query = local ? { local: 1 } : {};
+    return await context.api.stream('GET', '/swarm/backup', { query });
+  } catch (error) {
+    if (!(error instanceof ApiError) || !/does not have a leader/.test(error.message)) throw error;
+    throw new CliError(`${describeError(error)}\n--local saves what this manager knows.`);
+  }
 }
 
 /** Before the backup is made, and not when it is whole and has no place. */

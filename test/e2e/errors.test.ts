@@ -55,6 +55,34 @@ test('init refuses a busy port, names it, and works once it is free', { skip }, 
   assert.equal(await state('manager'), 'active');
 });
 
+test('an address that is only reached from elsewhere will do', { skip }, async () => {
+  await lab.swarmctl('manager', 'leave', '--force');
+  await lab.swarmctl('manager', 'init', '--advertise-addr', '192.168.77.99');
+  assert.match(await lab.swarmctl('manager', 'node', 'ls'), /manager +Ready +Active +Leader/);
+  await lab.swarmctl('manager', 'leave', '--force');
+  await lab.swarmctl('manager', 'init', '--advertise-addr', '192.168.77.11');
+});
+
+test('who joins in vain can leave', { skip }, async () => {
+  const token = await lab.swarmctl('manager', 'join-token', '-q', 'worker');
+  await lab.verb('freeze', 'manager');
+  try {
+    const joining = lab.trySwarmctl('worker-1', 'join', '--token', token, '192.168.77.11:2377');
+    await converges(async () => assert.equal(await state('worker-1'), 'pending'));
+    await lab.swarmctl('worker-1', 'leave');
+    assert.match((await joining).stderr, /this node was told to leave/);
+    assert.equal(await state('worker-1'), 'inactive');
+  } finally {
+    await lab.verb('thaw', 'manager');
+  }
+});
+
+test('where no manager answers, joining says so and what to look at', { skip }, async () => {
+  const token = await lab.swarmctl('manager', 'join-token', '-q', 'worker');
+  const message = /No connection to 192\.168\.77\.13:2377: connection refused\nIs it the address/;
+  await refuses('worker-1', message, 'join', '--token', token, '192.168.77.13:2377');
+});
+
 test('a second init is refused', { skip }, async () => {
   await refuses('manager', /This node is already part of a swarm/, 'init');
 });

@@ -81,6 +81,41 @@ test('a new key takes the place of the old one', { skip }, async () => {
   await converges(() => lab.swarmctl('manager-3', 'node', 'ls'));
 });
 
+test('a manager that was away meanwhile asks for the key from before', { skip }, async () => {
+  const old = key;
+  await lab.verb('kill', 'manager-3');
+  await converges(async () =>
+    assert.match(await lab.swarmctl('manager-1', 'node', 'ls'), /manager-3 .*Unreachable/),
+  );
+  const rotate = ['swarm', 'unlock-key', '--rotate', '-q'];
+  const rotated = await lab.trySwarmctl('manager-1', ...rotate);
+  assert.match(rotated.stderr, /keep the old key until .* were unlocked with it once: manager-3/);
+  key = rotated.stdout;
+  await lab.verb('restart', 'manager-3');
+  const refused = await docker('manager-3', ['swarm', 'unlock'], `${key}\n`);
+  assert.match(refused.stderr, /invalid key provided\nA manager that was away .* key from before/);
+  assert.equal((await docker('manager-3', ['swarm', 'unlock'], `${old}\n`)).code, 0);
+  assert.equal(await lab.swarmctl('manager-3', 'swarm', 'unlock-key', '-q'), key);
+});
+
+test('a manager that cannot start yet says why, and starts when it can', { skip }, async () => {
+  const listen = "require('net').createServer().listen(2377)";
+  const start = `node -e "${listen}" </dev/null >/dev/null 2>&1 & echo $! >/run/listener.pid`;
+  await lab.exec('worker-1', 'sh', '-c', start);
+  await lab.swarmctl('manager-1', 'node', 'promote', 'worker-1');
+  await converges(async () => assert.match(await infoOf('worker-1'), /Error: .*already listens/));
+  await lab.exec('worker-1', 'sh', '-c', 'kill $(cat /run/listener.pid)');
+  await converges(async () =>
+    assert.match(await lab.swarmctl('worker-1', 'node', 'ls'), /worker-1 +Ready +Active +Reach/),
+  );
+  await lab.swarmctl('manager-1', 'node', 'demote', 'worker-1');
+  await converges(async () => {
+    const nodes = await lab.swarmctl('manager-1', 'node', 'ls');
+    assert.doesNotMatch(nodes, /worker-1 .*Reachable/);
+    assert.match(await infoOf('worker-1'), /Is Manager: false/);
+  });
+});
+
 test('a locked manager can leave by force, and takes its tasks along', { skip }, async () => {
   await lab.verb('kill', 'manager-3');
   await lab.verb('restart', 'manager-3');
@@ -112,6 +147,16 @@ test('the survivor begins a new cluster, and the worker comes back to it', { ski
   await converges(async () =>
     assert.match(await lab.swarmctl('manager-2', 'service', 'ls'), /web +replicated +4\/4/),
   );
+});
+
+test('a lost manager comes back, is unlocked, and is one again', { skip }, async () => {
+  await lab.verb('restart', 'manager-1');
+  const unlocked = await docker('manager-1', ['swarm', 'unlock'], `${key}\n`);
+  assert.deepEqual([unlocked.code, unlocked.stderr], [0, '']);
+  await converges(async () =>
+    assert.match(await lab.swarmctl('manager-2', 'node', 'ls'), /manager-1 .*Reachable/),
+  );
+  await lab.swarmctl('manager-1', 'leave', '--force');
 });
 
 test('a backup is recovered on another machine, at another address', { skip }, async () => {

@@ -135,6 +135,17 @@ test('a node of a swarm recovers no backup, and one outside needs one', async (t
   assert.match(broken.stderr, /only managers have the state of the swarm\n\/x\/keys\.json is dam/);
 });
 
+test('without a leader, a backup is refused with the one that is to be had', async (t) => {
+  const { engine, path } = await setUp(t);
+  const json = { message: 'The swarm does not have a leader.' };
+  engine.serve({ 'GET /info': { json: INFO }, 'GET /swarm/backup': { status: 503, json } });
+  const refused = await run(engine, ['swarm', 'backup', '-o', path]);
+  assert.equal(
+    refused.stderr,
+    'Error response from daemon: The swarm does not have a leader.\n--local saves what this manager knows.\n',
+  );
+});
+
 test('what is no file is neither written to nor recovered from', async (t) => {
   const { engine, dir } = await setUp(t);
   engine.serve({ 'GET /info': { json: INFO } });

@@ -44,7 +44,7 @@ const ACTIVE: SwarmNodeState = {
   remoteManagers: [{ nodeId: NODE_ID, addr: '10.1.0.1:2377' }],
 };
 
-const SYSTEM: SystemInfo = {
+export const SYSTEM: SystemInfo = {
   id: 'daemon1',
   hostname: 'host1',
   kernelVersion: '6.18.0',
