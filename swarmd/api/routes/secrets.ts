@@ -1,4 +1,6 @@
-import type { Annotations } from '../../../proto/gen/swarm/types.ts';
+import type { FastifyRequest } from 'fastify';
+import type { ControlApi, ManagerApi, ObjectTypes } from '../../../manager/index.ts';
+import type { Config, Secret } from '../../../proto/gen/swarm/objects.ts';
 import type { RouteGroup } from '../components.ts';
 import {
   configSpecFromApi,
@@ -10,6 +12,7 @@ import { requireManager } from '../guards.ts';
 import { Filters } from '../http/filters.ts';
 import { readJson } from '../http/json-body.ts';
 import { sendList } from '../http/json-list.ts';
+import type { JsonReader } from '../http/json-reader.ts';
 import { Query } from '../http/query.ts';
 import { lookUp } from '../lookup.ts';
 
@@ -19,90 +22,85 @@ interface ById {
   Params: { id: string };
 }
 
-export const secretRoutes: RouteGroup = (app, components) => {
-  const { node } = components;
+export const secretRoutes: RouteGroup = routesOf('secret', {
+  isShown: ({ internal }) => !internal,
+  toApi: secretToApi,
+  specFromApi: secretSpecFromApi,
+  create: (control, spec) => control.createSecret(spec),
+  update: (control, id, version, spec) => control.updateSecret(id, version, spec),
+  remove: (control, id) => control.removeSecret(id),
+});
 
-  app.get('/secrets', async (request, reply) => {
-    const filters = new Filters(request, FILTERS);
-    const all = await requireManager(node).read((tx) => [...tx.all('secret')]);
-    return sendList(reply, components, all, (secret) => {
-      const { id, spec, internal } = secret;
-      return !internal && matches(filters, id, spec?.annotations) ? secretToApi(secret) : undefined;
+export const configRoutes: RouteGroup = routesOf('config', {
+  isShown: () => true,
+  toApi: configToApi,
+  specFromApi: configSpecFromApi,
+  create: (control, spec) => control.createConfig(spec),
+  update: (control, id, version, spec) => control.updateConfig(id, version, spec),
+  remove: (control, id) => control.removeConfig(id),
+});
+
+/** What differs between secrets and configs. */
+interface Parts<T, Spec> {
+  isShown(object: T): boolean;
+  toApi(object: T): object;
+  specFromApi(json: JsonReader): Spec;
+  create(control: ControlApi, spec: Spec): Promise<T>;
+  update(control: ControlApi, id: string, version: number, spec: Spec): Promise<T>;
+  remove(control: ControlApi, id: string): Promise<void>;
+}
+
+function routesOf<K extends 'secret' | 'config', Spec>(
+  kind: K,
+  parts: Parts<ObjectTypes[K], Spec>,
+): RouteGroup {
+  return (app, components) => {
+    const { node } = components;
+    const idOf = async (manager: ManagerApi, { params }: FastifyRequest<ById>) =>
+      (await manager.read((tx) => lookUp(tx, kind, params.id))).id;
+
+    app.get(`/${kind}s`, async (request, reply) => {
+      const filters = new Filters(request, FILTERS);
+      const all = await requireManager(node).read((tx) => [...tx.all(kind)]);
+      return sendList(reply, components, all, (object) => {
+        const isWanted = parts.isShown(object) && matches(filters, object);
+        return isWanted ? parts.toApi(object) : undefined;
+      });
     });
-  });
 
-  app.post('/secrets/create', async (request, reply) => {
-    const manager = requireManager(node);
-    const secret = await manager.control.createSecret(secretSpecFromApi(await readJson(request)));
-    return reply.code(201).send({ ID: secret.id });
-  });
+    app.post(`/${kind}s/create`, async (request, reply) => {
+      const { control } = requireManager(node);
+      const { id } = await parts.create(control, parts.specFromApi(await readJson(request)));
+      return reply.code(201).send({ ID: id });
+    });
 
-  app.get<ById>('/secrets/:id', async (request) => {
-    const manager = requireManager(node);
-    return secretToApi(await manager.read((tx) => lookUp(tx, 'secret', request.params.id)));
-  });
+    app.get<ById>(`/${kind}s/:id`, async (request) => {
+      const manager = requireManager(node);
+      return parts.toApi(await manager.read((tx) => lookUp(tx, kind, request.params.id)));
+    });
 
-  app.post<ById>('/secrets/:id/update', async (request, reply) => {
-    const manager = requireManager(node);
-    const version = new Query(request).version('secret');
-    const spec = secretSpecFromApi(await readJson(request));
-    const { id } = await manager.read((tx) => lookUp(tx, 'secret', request.params.id));
-    await manager.control.updateSecret(id, version, spec);
-    return reply.send();
-  });
+    app.post<ById>(`/${kind}s/:id/update`, async (request, reply) => {
+      const manager = requireManager(node);
+      const version = new Query(request).version(kind);
+      const spec = parts.specFromApi(await readJson(request));
+      await parts.update(manager.control, await idOf(manager, request), version, spec);
+      return reply.send();
+    });
 
-  app.delete<ById>('/secrets/:id', async (request, reply) => {
-    const manager = requireManager(node);
-    const { id } = await manager.read((tx) => lookUp(tx, 'secret', request.params.id));
-    await manager.control.removeSecret(id);
-    return reply.code(204).send();
-  });
-};
+    app.delete<ById>(`/${kind}s/:id`, async (request, reply) => {
+      const manager = requireManager(node);
+      await parts.remove(manager.control, await idOf(manager, request));
+      return reply.code(204).send();
+    });
+  };
+}
 
-export const configRoutes: RouteGroup = (app, components) => {
-  const { node } = components;
-
-  app.get('/configs', async (request, reply) => {
-    const filters = new Filters(request, FILTERS);
-    const all = await requireManager(node).read((tx) => [...tx.all('config')]);
-    return sendList(reply, components, all, (config) =>
-      matches(filters, config.id, config.spec?.annotations) ? configToApi(config) : undefined,
-    );
-  });
-
-  app.post('/configs/create', async (request, reply) => {
-    const manager = requireManager(node);
-    const config = await manager.control.createConfig(configSpecFromApi(await readJson(request)));
-    return reply.code(201).send({ ID: config.id });
-  });
-
-  app.get<ById>('/configs/:id', async (request) => {
-    const manager = requireManager(node);
-    return configToApi(await manager.read((tx) => lookUp(tx, 'config', request.params.id)));
-  });
-
-  app.post<ById>('/configs/:id/update', async (request, reply) => {
-    const manager = requireManager(node);
-    const version = new Query(request).version('config');
-    const spec = configSpecFromApi(await readJson(request));
-    const { id } = await manager.read((tx) => lookUp(tx, 'config', request.params.id));
-    await manager.control.updateConfig(id, version, spec);
-    return reply.send();
-  });
-
-  app.delete<ById>('/configs/:id', async (request, reply) => {
-    const manager = requireManager(node);
-    const { id } = await manager.read((tx) => lookUp(tx, 'config', request.params.id));
-    await manager.control.removeConfig(id);
-    return reply.code(204).send();
-  });
-};
-
-function matches(filters: Filters, id: string, annotations: Annotations | undefined): boolean {
+function matches(filters: Filters, { id, spec }: Secret | Config): boolean {
+  const { name = '', labels = {} } = spec?.annotations ?? {};
   return (
     filters.prefix('id', id) &&
-    filters.prefix('name', annotations?.name ?? '') &&
-    filters.is('names', annotations?.name ?? '') &&
-    filters.labels('label', annotations?.labels ?? {})
+    filters.prefix('name', name) &&
+    filters.is('names', name) &&
+    filters.labels('label', labels)
   );
 }
