@@ -142,6 +142,16 @@ test('the commit index is worth a message only if the follower can make use of i
   assert.equal(each.canBumpCommit(20), false);
 });
 
+test('back in Probe, the commit index is worth a message where sending begins again', () => {
+  const each = progress('StateReplicate', 2, 10);
+  each.sentCommit = 9;
+  each.becomeProbe();
+  assert.deepEqual([each.next, each.sentCommit], [3, 2]);
+  each.sentCommit = 1;
+  each.becomeProbe();
+  assert.equal(each.sentCommit, 1);
+});
+
 test('after a rejection the commit index is worth a message again', () => {
   for (const state of ['StateProbe', 'StateReplicate'] as const) {
     const each = progress(state, 2, 10);

@@ -47,6 +47,23 @@ test('whoever campaigns has a whole election timeout for it', () => {
   }
 });
 
+test('a vote given starts the election timeout anew, a vote refused does not', () => {
+  for (const [index, state] of [
+    [1, StateType.Follower],
+    [0, StateType.Candidate],
+  ] as const) {
+    const cluster = new Cluster({ config: { random: () => 0 } });
+    const { node } = cluster.member(1);
+    const vote = { type: MessageType.Vote, from: 2, to: 1, term: 2, logTerm: index };
+    node.step(message({ type: MessageType.Heartbeat, from: 3, to: 1, term: 2 }));
+    node.forgetLeader();
+    cluster.tick(1, 9);
+    node.step(message({ ...vote, index }));
+    cluster.tick(1);
+    assert.equal(stateOf(cluster, 1), state);
+  }
+});
+
 test('27: nodes with and without PreVote elect a leader, whatever their terms and logs', () => {
   const cluster = new Cluster({ configOf: (id) => ({ preVote: id !== 3 }) });
   cluster.elect(1);

@@ -310,6 +310,19 @@ test('33: a removal commits what the smaller quorum has', () => {
   assert.deepEqual(cluster.member(1).applied, ['alone']);
 });
 
+test('33: what a removal commits is told to those that are left at once', () => {
+  const cluster = new Cluster({ voters: [1, 2, 3, 4] });
+  const { node } = cluster.elect(1);
+  cluster.isolate(3);
+  node.proposeConfChange(remove(4));
+  cluster.propose(1, 'a');
+  // 4 gets its removal and nothing else: 1 and 2 have the next entry, which is a majority without 4.
+  cluster.lose = (m) => m.to === 4 && m.entries.some(({ index }) => index === 4);
+  cluster.settle();
+  assert.deepEqual(votersOf(cluster, 1), [1, 2, 3]);
+  assert.deepEqual(cluster.member(2).applied, ['a']);
+});
+
 test('what a removed leader knew to be committed is learnt from the votes it refuses', () => {
   const cluster = new Cluster({ config: { stepDownOnRemoval: true } });
   cluster.elect(3);

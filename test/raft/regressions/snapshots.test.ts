@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   ConfChangeType,
+  type ConfState,
   EMPTY_CONF_STATE,
   EntryType,
   ErrSnapshotTemporarilyUnavailable,
@@ -11,6 +12,7 @@ import {
   type Message,
   MessageType,
   message,
+  RaftFault,
   RawNode,
   type Snapshot,
   StateType,
@@ -47,12 +49,12 @@ function snapshotAt(index: number, voters: readonly number[], more = {}): Snapsh
 }
 
 /** A node that knows nothing. */
-function blank(id = 3): RawNode {
+function blank(id = 3, storage = new MemoryStorage()): RawNode {
   return new RawNode({
     id,
     electionTick: 10,
     heartbeatTick: 1,
-    storage: new MemoryStorage(),
+    storage,
     maxSizePerMsg: 0,
     maxInflightMsgs: 10,
     random: () => 0,
@@ -372,7 +374,21 @@ test('38: a node that has lost acknowledged entries halts and says so', () => {
 });
 
 test('a snapshot with an impossible configuration halts the node instead of the process', () => {
-  const node = blank();
-  give(node, snapshotAt(11, [3], { votersOutgoing: [3], learnersNext: [9] }));
-  assert.match(node.status().fault ?? '', /no valid configuration/);
+  const impossible: readonly (readonly [number[], Partial<ConfState>])[] = [
+    [[3], { votersOutgoing: [3], learnersNext: [9] }],
+    [[3], { learners: [3] }],
+    [[3], { learnersNext: [3] }],
+    [[3], { autoLeave: true }],
+    [[1, 3], { votersOutgoing: [1, 3], learners: [1] }],
+    [[3, 3], {}],
+    [[], { votersOutgoing: [3] }],
+  ];
+  for (const [voters, rest] of impossible) {
+    const node = blank();
+    give(node, snapshotAt(11, voters, rest));
+    assert.match(node.status().fault ?? '', /no valid configuration/, JSON.stringify(rest));
+  }
+  const storage = new MemoryStorage();
+  storage.applySnapshot(snapshotAt(11, [3], { learners: [3] }));
+  assert.throws(() => blank(3, storage), RaftFault);
 });
