@@ -1,5 +1,4 @@
-import { sleep } from '../common/clock.ts';
-import { deadline } from '../common/deadline.ts';
+import { deadline, endsWithin } from '../common/deadline.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
 import { readStream } from '../common/grpc-stream.ts';
 import {
@@ -288,13 +287,8 @@ export class Manager implements ManagerApi {
   /** Nothing of the leader's can be written any more, so what hangs is left to end by itself. */
   async #stopLeading(): Promise<void> {
     const { clock, logger } = this.#components;
-    const done = new AbortController();
-    const late = sleep(clock, STOP_LIMIT_MS, done.signal).then(
-      () => logger.error('the role of the leader did not stop in time'),
-      () => undefined,
-    );
-    await Promise.race([this.#leadership.stop(), late]);
-    done.abort(new Error('stopped'));
+    if (await endsWithin(clock, STOP_LIMIT_MS, this.#leadership.stop())) return;
+    logger.error('the role of the leader did not stop in time');
   }
 
   #running(): Consensus {

@@ -42,18 +42,23 @@ export class VirtualClock implements Clock {
   /** Fires everything that is due within `ms`, letting promises settle between the firings. */
   async advance(ms: number): Promise<void> {
     const end = this.time + ms;
-    for (;;) {
-      await settle();
-      const next = this.timers
-        .filter((timer) => timer.at <= end)
-        .sort((a, b) => a.at - b.at || a.order - b.order)[0];
-      if (!next) break;
-      this.timers = this.timers.filter((timer) => timer !== next);
-      this.time = Math.max(this.time, next.at);
-      next.fn();
-    }
+    do await settle();
+    while (this.fireNext(end));
     this.time = end;
     await settle();
+  }
+
+  /** As `advance`, for code that is only ever called: nothing settles between the firings. */
+  pass(ms: number): void {
+    const end = this.time + ms;
+    while (this.fireNext(end));
+    this.time = end;
+  }
+
+  /** The process stood still: time is over, and timers fire late. */
+  freeze(ms: number): void {
+    this.time += ms;
+    this.pass(0);
   }
 
   /** Moves time on until `condition` holds, at most `limitMs`; returns how long it took. */
@@ -66,6 +71,18 @@ export class VirtualClock implements Clock {
       await this.advance(stepMs);
     }
     return this.time - start;
+  }
+
+  /** The first timer that is due by `end`; false when there is none. */
+  private fireNext(end: number): boolean {
+    const next = this.timers
+      .filter((timer) => timer.at <= end)
+      .sort((a, b) => a.at - b.at || a.order - b.order)[0];
+    if (!next) return false;
+    this.timers = this.timers.filter((timer) => timer !== next);
+    this.time = Math.max(this.time, next.at);
+    next.fn();
+    return true;
   }
 }
 

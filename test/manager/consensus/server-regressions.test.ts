@@ -18,9 +18,9 @@ import { Leadership } from '../../../manager/consensus/leadership.ts';
 import { Proposals } from '../../../manager/consensus/proposals.ts';
 import { toWire } from '../../../manager/consensus/wire.ts';
 import { LOOPBACK } from '../../support/loopback.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 import { TestCluster, TestManager, until, write } from './harness.ts';
 import { LEADER, MEMBER, snapshotOnDisk } from './snapshot-fixture.ts';
-import { VirtualClock } from './virtual-clock.ts';
 
 const FAST: Partial<ConsensusInit> = { tickMs: 50 };
 

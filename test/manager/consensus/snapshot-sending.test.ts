@@ -17,6 +17,7 @@ import { SnapshotExchange } from '../../../manager/consensus/snapshot-exchange.t
 import { sendSnapshot } from '../../../manager/consensus/snapshot-sender.ts';
 import { RaftService, type RaftSnapshotChunk } from '../../../proto/gen/swarm/raft.ts';
 import { LOOPBACK } from '../../support/loopback.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 import { until } from './harness.ts';
 import {
   allOf,
@@ -26,7 +27,6 @@ import {
   snapMessage,
   snapshotOnDisk,
 } from './snapshot-fixture.ts';
-import { VirtualClock } from './virtual-clock.ts';
 
 let root: string;
 before(async () => {
@@ -127,7 +127,7 @@ describe('sending snapshots', () => {
     const clock = new VirtualClock();
     async function* slowly(pauseMs: number) {
       for (let i = 0; i < 30; i++) {
-        clock.advance(pauseMs);
+        clock.pass(pauseMs);
         yield Buffer.alloc(10, i);
       }
     }
@@ -147,7 +147,7 @@ describe('sending snapshots', () => {
     const outcome = stream(sinks[0]!, each([Buffer.alloc(10)]), clock);
     outcome.catch(() => undefined);
     await until(() => sent, 'all chunks are there');
-    clock.advance(10_001);
+    clock.pass(10_001);
     await assert.rejects(outcome);
   });
 

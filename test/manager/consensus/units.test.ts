@@ -16,8 +16,8 @@ import { Ticker } from '../../../manager/consensus/ticker.ts';
 import { Vault } from '../../../manager/consensus/vault.ts';
 import { fromWire, toWire } from '../../../manager/consensus/wire.ts';
 import { RaftMessage } from '../../../proto/gen/swarm/raft.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 import { KEYS, keyRing } from './harness.ts';
-import { VirtualClock } from './virtual-clock.ts';
 
 describe('messages on the wire', () => {
   const u53 = fc.maxSafeNat();
@@ -112,14 +112,14 @@ describe('the ticker', () => {
     let ticks = 0;
     const ticker = new Ticker(clock, 100, () => ticks++);
     ticker.start();
-    clock.advance(1000);
+    clock.pass(1000);
     assert.equal(ticks, 10);
     clock.freeze(5000);
     assert.equal(ticks, 12);
-    clock.advance(1000);
+    clock.pass(1000);
     assert.equal(ticks, 22);
     ticker.stop();
-    clock.advance(1000);
+    clock.pass(1000);
     assert.equal(ticks, 22);
   });
 });
@@ -177,10 +177,10 @@ describe('reads', () => {
     state.applied = 10;
     const read = reads.read();
     reads.pump();
-    clock.advance(499);
+    clock.pass(499);
     reads.tick();
     assert.equal(asked.length, 1);
-    clock.advance(1);
+    clock.pass(1);
     reads.tick();
     assert.equal(asked.length, 2);
     assert.notDeepEqual(asked[0], asked[1]);
@@ -212,7 +212,7 @@ it('proposals are settled once, in order', async () => {
     );
   }
   assert.equal(proposals.bytes, 40);
-  clock.advance(7);
+  clock.pass(7);
   proposals.applied(2);
   assert.deepEqual(latencies, [7, 7]);
   assert.equal(proposals.bytes, 20);
@@ -274,13 +274,13 @@ describe('failover', () => {
   it('campaigns in the order of ids', () => {
     const first = setUp(1);
     first.failover.refused(2);
-    first.clock.advance(50);
+    first.clock.pass(50);
     assert.deepEqual(first.calls, ['forget', 'campaign']);
     const second = setUp(3);
     second.failover.refused(2);
-    second.clock.advance(50);
+    second.clock.pass(50);
     assert.deepEqual(second.calls, ['forget']);
-    second.clock.advance(200);
+    second.clock.pass(200);
     assert.deepEqual(second.calls, ['forget', 'campaign']);
   });
 
@@ -288,14 +288,14 @@ describe('failover', () => {
     const { clock, calls, failover, elect } = setUp(3);
     failover.refused(2);
     elect(1);
-    clock.advance(1000);
+    clock.pass(1000);
     assert.deepEqual(calls, ['forget']);
   });
 
   it('does not care for others than the leader', () => {
     const { clock, calls, failover } = setUp(3);
     failover.refused(1);
-    clock.advance(1000);
+    clock.pass(1000);
     assert.deepEqual(calls, []);
   });
 });
