@@ -1,9 +1,10 @@
-import { errorMessage, isSwarmError, SwarmError } from '../../../common/errors.ts';
+import { errorMessage } from '../../../common/errors.ts';
 import { type Random, randomInt, shuffled } from '../../../common/random.ts';
 import { NodeRole } from '../../../proto/gen/swarm/types.ts';
 import { GOOD_LINK, type LinkQuality } from '../world/network.ts';
 import type { World } from '../world/world.ts';
 import type { ManagerLife } from './manager-life.ts';
+import { isDamage, NO_SPACE, RottenDisk } from './rotten-disk.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimManager } from './sim-manager.ts';
 import type { SimWorker } from './sim-worker.ts';
@@ -12,11 +13,8 @@ import type { SimWorker } from './sim-worker.ts';
 const PAUSE_MS = [100, 2_500] as const;
 const OUTAGE_MS = [50, 8_000] as const;
 const SLOWNESS = [10, 60, 1_000, 5_000];
-/** How often users look after a manager whose disk is damaged. */
-const TEND_MS = 1_000;
 /** After the faults a host may be lost for good: then. */
 const LOSS_MS = [0, 3_000] as const;
-const NO_SPACE = 'no space left on device';
 const MEMBERS_MAX = 5;
 const MEMBERS_MIN = 3;
 
@@ -45,8 +43,7 @@ export class Faults {
   readonly #faults: readonly Fault[];
   readonly #mending = new Set<() => void>();
   readonly #lost = new Set<Host>();
-  /** A manager with a damaged disk, until it runs all the same or is replaced: one at a time. */
-  #rotten: SimManager | undefined;
+  readonly #rotten: RottenDisk;
   #stopped = false;
 
   constructor(
@@ -56,6 +53,7 @@ export class Faults {
     this.#world = components.world;
     this.#cluster = components.cluster;
     this.#random = this.#world.random();
+    this.#rotten = new RottenDisk(components);
     const kinds = this.#kinds();
     this.#faults = choice === 'all' ? kinds : this.#draw(kinds);
   }
@@ -120,7 +118,7 @@ export class Faults {
    * without whom each worker knows a manager: one that never met another could not find them.
    */
   #spareManagers(): readonly SimManager[] {
-    if (this.#rotten) return [];
+    if (this.#rotten.isTended) return [];
     const views = this.#cluster.managers.flatMap(({ life }) =>
       life?.ready && !life.process.ended ? [votersOf(life)] : [],
     );
@@ -279,41 +277,8 @@ export class Faults {
   #rot(): void {
     const manager = this.#anyRunning();
     if (!manager?.life?.ready || !this.#spareManagers().includes(manager)) return;
-    manager.crash(true);
-    this.#rotten = manager;
-    this.#log('rot', `${manager.name} ${manager.rot()}`);
+    this.#rotten.damage(manager);
     this.#later(() => this.#restart(manager));
-    this.#tend(manager);
-  }
-
-  /** It must run as if nothing had happened, or say what is damaged; then users put another in its place. */
-  #tend(manager: SimManager): void {
-    this.#world.schedule(TEND_MS, () => {
-      if (manager.life?.ready || manager.removed) {
-        this.#rotten = undefined;
-        return;
-      }
-      const { failure } = manager;
-      if (failure !== undefined && !(failure instanceof SwarmError) && !isFullDisk(failure)) {
-        this.#world.fail(failure);
-      }
-      if (isDamage(failure)) this.#replace(manager);
-      if (this.#rotten) this.#tend(manager);
-    });
-  }
-
-  #replace(manager: SimManager): void {
-    const members = this.#cluster.leader()?.consensus?.members();
-    if (!members) return;
-    if (members.some(({ nodeId }) => nodeId === manager.name)) {
-      this.#cluster.demote(manager.name).catch(() => undefined);
-      return;
-    }
-    manager.removed = true;
-    manager.wipe();
-    this.#rotten = undefined;
-    this.#log('replace', manager.name);
-    this.#cluster.join().catch((error) => this.#log('join', errorMessage(error)));
   }
 
   #transfer(): void {
@@ -402,15 +367,6 @@ function votersOf({ consensus, store }: ManagerLife): readonly string[] {
   const isToStay = (nodeId: string) =>
     store.view((tx) => tx.get('node', nodeId))?.spec?.desiredRole === NodeRole.MANAGER;
   return members.flatMap(({ nodeId, learner }) => (learner || !isToStay(nodeId) ? [] : [nodeId]));
-}
-
-/** It says that it will not run with what is on its disk. */
-function isDamage(failure: unknown): boolean {
-  return isSwarmError(failure, 'SWM_DAMAGED');
-}
-
-function isFullDisk(failure: unknown): boolean {
-  return errorMessage(failure).includes(NO_SPACE);
 }
 
 function names(hosts: readonly Host[]): string {
