@@ -1,5 +1,6 @@
 /** The public face of raft-ts; README.md says how to use it. */
 
+export type { RawNodeApi } from './api.ts';
 export { decodeConfChange, encodeConfChange } from './confchange/codec.ts';
 export { asV2, confChangeEntryType } from './confchange/kinds.ts';
 export { describeConfChanges, parseConfChanges } from './confchange/text.ts';

@@ -3,6 +3,7 @@
  * duties of a driver.
  */
 
+import type { RawNodeApi } from './api.ts';
 import { encodeConfChange } from './confchange/codec.ts';
 import { confChangeEntryType } from './confchange/kinds.ts';
 import { applyConfChange } from './core/membership.ts';
@@ -39,7 +40,6 @@ import {
   MessageType,
   NONE,
   type ProgressStatus,
-  type RawNodeApi,
   type Ready,
   type Status,
 } from './types.ts';
