@@ -66,6 +66,8 @@ export class Membership {
   #manager: Manager | undefined;
   #agent: AgentApi | undefined;
   #stopped = false;
+  /** Whoever leaves is removed from the managers, and is not to come in again for it. */
+  #leaving = false;
   /** Role changes and attachments are applied one after the other. */
   #work: Promise<void> = Promise.resolve();
   #unsubscribe: (() => void)[] = [];
@@ -164,7 +166,13 @@ export class Membership {
       if (!force) throw error;
       logger.warn({ err: errorMessage(error) }, 'left without the consent of the other managers');
     };
-    await this.#manager?.leaveRaft(force).catch(onlyIfForced);
+    this.#leaving = true;
+    try {
+      await this.#manager?.leaveRaft(force).catch(onlyIfForced);
+    } catch (error) {
+      this.#leaving = false;
+      throw error;
+    }
     await this.#halt();
     await this.#agent?.stop({ leave: true });
     await this.#manager?.stop();
@@ -296,7 +304,7 @@ export class Membership {
 
   /** The other managers removed `manager`: it is void. A new one joins if the node is to have one. */
   async #replaceManager(manager: Manager): Promise<void> {
-    if (this.#manager !== manager) return;
+    if (this.#manager !== manager || this.#leaving) return;
     await this.#endManager(manager);
     await this.#followRole();
   }
@@ -340,7 +348,7 @@ export class Membership {
   }
 
   async #tryToStart(mode: () => ManagerMode): Promise<void> {
-    if (this.role !== NodeRole.MANAGER || this.#manager) return;
+    if (this.role !== NodeRole.MANAGER || this.#manager || this.#leaving) return;
     try {
       // An earlier attempt may have locked its files before it failed.
       const stateDir = swarmDir(this.#init.stateDir);

@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../common/clock.ts';
 import { silentLogger } from '../../common/logger.ts';
 import { systemRandom } from '../../common/random.ts';
+import type { Manager, ManagerApi } from '../../manager/index.ts';
 import type { NetDriverApi } from '../../netdriver/index.ts';
 import { NodeSpec_Availability } from '../../proto/gen/swarm/specs.ts';
 import { defaultClusterSpec } from '../../swarmd/api/convert/cluster.ts';
@@ -17,6 +18,7 @@ import {
   writeNodeRecord,
 } from '../../swarmd/node-files.ts';
 import { tempDir } from '../support/cleanup.ts';
+import { eventually } from '../support/eventually.ts';
 import { freeAddr } from '../support/loopback.ts';
 import { SYSTEM } from './api/bench.ts';
 import { FakeEngine } from './api/fake-engine.ts';
@@ -37,6 +39,65 @@ test('it is only begun for as long as nobody was told that it is there', async (
   const node = startable(t, stateDir, async () => {
     seen.push(await readNodeRecord(stateDir));
   });
+  const addr = await beginSwarm(node);
+  assert.deepEqual(
+    seen.map((record) => record?.unfinished),
+    [true],
+  );
+  const record = await readNodeRecord(stateDir);
+  assert.deepEqual([record?.unfinished, record?.managers], [undefined, [addr]]);
+  assert.equal(node.state().localNodeState, 'active');
+});
+
+test('a manager that leaves does not come in again when it hears that it is out', async (t) => {
+  const first = startable(t, await tempDir(t));
+  const remote = await beginSwarm(first);
+  const second = startable(t, await tempDir(t));
+  const addr = await freeAddr();
+  const [cluster] = first.manager!.readLocal((tx) => [...tx.all('cluster')]);
+  await second.join({
+    listenAddr: addr,
+    advertiseAddr: addr,
+    dataPathAddr: '',
+    remoteAddrs: [remote],
+    joinToken: cluster!.rootCa!.joinTokens!.manager,
+    availability: NodeSpec_Availability.ACTIVE,
+  });
+  await eventually(() => assert.equal(voters(first), 2));
+  answerLate(second.manager!);
+  await second.leave(true);
+  assert.equal(first.manager!.members().length, 1, 'it is no member any more');
+  await first.manager!.read(() => undefined);
+});
+
+/** Word of the removal comes before the answer of whoever carried it out. */
+function answerLate(manager: ManagerApi): void {
+  const leaving = manager as Manager;
+  const leaveRaft = leaving.leaveRaft.bind(leaving);
+  leaving.leaveRaft = async (force) => {
+    await leaveRaft(force);
+    await eventually(() =>
+      assert.rejects(
+        leaving.read(() => undefined),
+        { code: 'SWM_NOT_MANAGER' },
+      ),
+    );
+  };
+}
+
+const voters = ({ manager }: SwarmNode) =>
+  manager!.members().filter(({ learner }) => !learner).length;
+
+const RECORD: NodeRecord = {
+  listenAddr: '127.0.0.1:2377',
+  advertiseAddr: '127.0.0.1:2377',
+  dataPathAddr: '127.0.0.1',
+  dataPathPort: 4789,
+  managers: [],
+};
+
+/** Resolves with the address of its manager. */
+async function beginSwarm(node: SwarmNode): Promise<string> {
   const addr = await freeAddr();
   await node.init({
     listenAddr: addr,
@@ -49,22 +110,8 @@ test('it is only begun for as long as nobody was told that it is there', async (
     defaultAddrPool: [],
     subnetSize: 0,
   });
-  assert.deepEqual(
-    seen.map((record) => record?.unfinished),
-    [true],
-  );
-  const record = await readNodeRecord(stateDir);
-  assert.deepEqual([record?.unfinished, record?.managers], [undefined, [addr]]);
-  assert.equal(node.state().localNodeState, 'active');
-});
-
-const RECORD: NodeRecord = {
-  listenAddr: '127.0.0.1:2377',
-  advertiseAddr: '127.0.0.1:2377',
-  dataPathAddr: '127.0.0.1',
-  dataPathPort: 4789,
-  managers: [],
-};
+  return addr;
+}
 
 function startable(t: TestContext, stateDir: string, joinSwarm = async () => undefined): SwarmNode {
   // What is asked for goes on, all else comes to nothing.
