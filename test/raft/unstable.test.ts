@@ -98,6 +98,12 @@ test('stable entries leave, if they are still the same', () => {
   assert.deepEqual(state(log), { offset: 8, inProgress: 8, terms: [] });
 });
 
+test('entries that are durable need not be written any more', () => {
+  const log = unstable(5, 1, 1, 1);
+  log.stableTo(1, 6);
+  assert.deepEqual(state(log), { offset: 7, inProgress: 7, terms: [1] });
+});
+
 test('entries appended while others are being written stay', () => {
   const log = unstable(5, 1);
   log.acceptInProgress();

@@ -68,18 +68,13 @@ function enterTermOf(r: Raft, m: Message): boolean {
     `${r.name} [term: ${r.term}] received a ${messageTypeName(m.type)} message with higher term ` +
       `from ${hex(m.from)} [term: ${m.term}]`,
   );
-  becomeFollower(r, m.term, isFromLeader(m) ? m.from : NONE);
+  // Whoever leads in it is not known, or says so with this message.
+  becomeFollower(r, m.term, NONE);
   return true;
 }
 
 function isVoteResponse(m: Message): boolean {
   return m.type === MessageType.VoteResp || m.type === MessageType.PreVoteResp;
-}
-
-function isFromLeader(m: Message): boolean {
-  return (
-    m.type === MessageType.App || m.type === MessageType.Heartbeat || m.type === MessageType.Snap
-  );
 }
 
 function onLowerTerm(r: Raft, m: Message): void {

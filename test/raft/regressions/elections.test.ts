@@ -92,6 +92,16 @@ test('27: a preliminary candidate of a lower term is told so', () => {
   assert.deepEqual([answer?.to, answer?.reject, answer?.term], [3, true, 7]);
 });
 
+test('27: a preliminary candidate that is refused by a node ahead of it catches up with its term', () => {
+  const cluster = new Cluster(PRE_VOTE);
+  const { node } = cluster.member(1);
+  node.campaign();
+  assert.equal(stateOf(cluster, 1), StateType.PreCandidate);
+  const answer = { type: MessageType.PreVoteResp, from: 2, to: 1, term: 7 };
+  node.step(message({ ...answer, reject: true }));
+  assert.deepEqual([stateOf(cluster, 1), cluster.member(1).term], [StateType.Follower, 7]);
+});
+
 test('28: a preliminary vote that arrives late does not count in the election', () => {
   const cluster = new Cluster({ ...PRE_VOTE, voters: [1, 2, 3, 4, 5] });
   const { node } = cluster.member(1);

@@ -84,6 +84,38 @@ test('the window bounds the messages in flight, and acknowledgements open it', (
   assert.equal(cluster.member(2).applied.length, 10);
 });
 
+test('an acknowledgement lets go as many messages as the window has room for', () => {
+  const cluster = new Cluster({ config: { maxSizePerMsg: 0, maxInflightMsgs: 3 } });
+  const { node } = cluster.elect(1);
+  node.reportUnreachable(2);
+  cluster.propose(1, 'a', 'b', 'c', 'd', 'e');
+  cluster.flush(1);
+  const probes = cluster.take(isAppTo(2));
+  assert.equal(probes.length, 1, 'in Probe');
+  cluster.take();
+  for (const m of probes) cluster.deliver(m);
+  cluster.flush(2);
+  for (const m of cluster.take()) cluster.deliver(m);
+  cluster.flush(1);
+  const indexes = cluster.take(isAppTo(2)).map((m) => m.entries[0]?.index);
+  assert.deepEqual(
+    indexes.filter((index) => index !== undefined),
+    [4, 5, 6],
+  );
+});
+
+test('a heartbeat is what the follower was told last of the commit index', () => {
+  const cluster = new Cluster();
+  const { node } = cluster.elect(1);
+  cluster.isolate(2);
+  cluster.propose(1, 'a');
+  cluster.settle();
+  const progress = node.raft.tracker.progress.get(2)!;
+  assert.deepEqual([progress.match, progress.sentCommit], [2, 3]);
+  cluster.tick(1);
+  assert.equal(progress.sentCommit, 2, 'no more than it has');
+});
+
 test('maxSizePerMsg 0 means one entry per message, and a larger entry still goes', () => {
   const cluster = new Cluster({ config: { maxSizePerMsg: 0 } });
   cluster.elect(1);

@@ -6,6 +6,7 @@ import {
   EntryType,
   MemoryStorage,
   MessageType,
+  message,
   RawNode,
   type Ready,
 } from '../../../manager/raft/index.ts';
@@ -108,6 +109,19 @@ test('19: only entries, votes and terms need fsync', () => {
     }
     assert.ok(readys.some(({ mustSync, hardState }) => !mustSync && hardState !== undefined));
   }
+});
+
+test('19: a vote needs fsync also in a term that is known already', () => {
+  const cluster = new Cluster();
+  const { node } = cluster.member(1);
+  const from = { from: 2, to: 1, term: 2 };
+  node.step(message({ type: MessageType.Heartbeat, ...from }));
+  node.forgetLeader();
+  cluster.flush(1);
+  node.step(message({ type: MessageType.Vote, ...from, index: 1, logTerm: 1 }));
+  cluster.flush(1);
+  const last = cluster.member(1).readys.at(-1);
+  assert.deepEqual([last?.hardState, last?.mustSync], [{ term: 2, vote: 2, commit: 1 }, true]);
 });
 
 test('a Ready is refused while the last one is not done', () => {
