@@ -167,6 +167,8 @@ export class Membership {
       logger.warn({ err: errorMessage(error) }, 'left without the consent of the other managers');
     };
     this.#leaving = true;
+    // One that is just starting may have become a member.
+    await this.#work;
     try {
       await this.#manager?.leaveRaft(force).catch(onlyIfForced);
     } catch (error) {
