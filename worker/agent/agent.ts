@@ -230,17 +230,37 @@ export class Agent implements AgentApi {
 
   async #leave(): Promise<void> {
     const { clock, logger } = this.#components;
-    const connection = this.#connection;
-    if (!connection) return;
+    if (this.#sessionId === '') return;
     const late = () => new Error('no answer');
-    const request = { sessionId: this.#sessionId };
     try {
-      await within(clock, { ms: LEAVE_TIMEOUT_MS, late }, (limit) =>
-        connection.leave(request, limit),
-      );
+      await within(clock, { ms: LEAVE_TIMEOUT_MS, late }, (limit) => this.#tellOfLeave(limit));
     } catch (error) {
       logger.warn({ err: errorMessage(error) }, 'the managers were not told of the leave');
     }
+  }
+
+  /** A manager that leaves is none any more, and so has lost its session: others are told. */
+  async #tellOfLeave(signal: AbortSignal): Promise<void> {
+    const request = { sessionId: this.#sessionId };
+    let failure: unknown = new SwarmError('SWM_UNAVAILABLE', 'no manager is known');
+    if (this.#connection) {
+      try {
+        return await this.#connection.leave(request, signal);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    for (const { addr } of this.#remotes.peers()) {
+      const connection = this.#components.dial(addr);
+      try {
+        return await connection.leave(request, signal);
+      } catch (error) {
+        failure = error;
+      } finally {
+        connection.close();
+      }
+    }
+    throw failure;
   }
 
   #controllerFor(task: Task): Controller {

@@ -222,6 +222,16 @@ test('containers of tasks that are gone are swept away', async () => {
   await world.agent.stop({ leave: false });
 });
 
+test('a node that leaves without a session says so to whom it can', async () => {
+  const world = await AgentWorld.start();
+  world.cutLine();
+  await world.run(0);
+  world.mendLine();
+  await world.agent.stop({ leave: true });
+  const { state, message } = world.manager.node('n1').status ?? {};
+  assert.deepEqual([state, message], [NodeState.DOWN, 'node left']);
+});
+
 test('a node that leaves takes its tasks down and is down at once', async () => {
   const world = await AgentWorld.start();
   await world.manager.put({ tasks: [task('t1', 'n1')] });
