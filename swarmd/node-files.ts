@@ -25,6 +25,9 @@ export const swarmDir = (stateDir: string): string => join(stateDir, 'swarm');
 /** The tasks of this node, from the first start of a membership on. */
 export const tasksDir = (stateDir: string): string => join(swarmDir(stateDir), 'tasks');
 
+/** Where a membership is put together from a backup. */
+export const recoveryDir = (stateDir: string): string => join(stateDir, 'recovery');
+
 const REMOVED = '.removed-';
 const recordPath = (stateDir: string) => join(swarmDir(stateDir), 'node.json');
 const gossipKeyPath = (stateDir: string) => join(swarmDir(stateDir), 'gossip.key');
@@ -73,14 +76,18 @@ export async function removeMembership(stateDir: string): Promise<void> {
   await rm(bin, { recursive: true, force: true });
 }
 
-/** Removes what a crash left: of memberships that were being removed, of files that were being written. */
+/**
+ * Removes what a crash left: of memberships that were being removed or recovered, of files that were
+ * being written.
+ */
 export async function clearLeftovers(stateDir: string): Promise<void> {
   const swarm = swarmDir(stateDir);
   const written = ['', 'certificates', 'raft'].map((name) => join(swarm, name));
   for (const dir of [stateDir, join(stateDir, 'network'), ...written]) await removeTemporaries(dir);
   const names = await readdir(stateDir).catch(() => []);
   const removed = names.filter((name) => name.startsWith(REMOVED));
-  for (const name of removed) await rm(join(stateDir, name), { recursive: true, force: true });
+  const dirs = [recoveryDir(stateDir), ...removed.map((name) => join(stateDir, name))];
+  for (const dir of dirs) await rm(dir, { recursive: true, force: true });
 }
 
 /** What to throw for a file without which the membership cannot be taken up. */

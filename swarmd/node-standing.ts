@@ -82,7 +82,7 @@ export class NodeStanding {
   damaged(error: SwarmError): void {
     this.membership = undefined;
     this.#damage = error;
-    this.set('error', `${error.message.replace(/\.$/, '')}. ${error.hint ?? ''}`.trim());
+    this.set('error', textOf(error));
   }
 
   /** Nothing keeps it out any more: it was unlocked, or what is on disk is to go. */
@@ -104,5 +104,5 @@ export class NodeStanding {
 }
 
 function textOf(failure: SwarmError | undefined): string {
-  return failure ? `${failure.message} ${failure.hint ?? ''}`.trim() : '';
+  return failure ? `${failure.message.replace(/\.$/, '')}. ${failure.hint ?? ''}`.trim() : '';
 }

@@ -5,7 +5,13 @@ import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
 import { parseUnlockKey, restoreBackup } from '../manager/index.ts';
 import type { RecoverRequest } from './api/node-api.ts';
-import { type NodeRecord, removeMembership, swarmDir, writeNodeRecord } from './node-files.ts';
+import {
+  type NodeRecord,
+  recoveryDir,
+  removeMembership,
+  swarmDir,
+  writeNodeRecord,
+} from './node-files.ts';
 
 export interface RecoveryComponents {
   readonly clock: Clock;
@@ -29,7 +35,7 @@ export async function recoverMembership(
   init: { readonly stateDir: string; readonly record: NodeRecord },
 ): Promise<Recovered> {
   const { stateDir } = init;
-  const work = join(stateDir, 'recovery');
+  const work = recoveryDir(stateDir);
   const unlockKey = request.unlockKey === '' ? undefined : parseUnlockKey(request.unlockKey);
   const { advertiseAddr } = init.record;
   await rm(work, { recursive: true, force: true });

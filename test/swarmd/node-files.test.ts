@@ -65,6 +65,7 @@ test('a membership goes all at once, and what a crash leaves of it later', async
   assert.deepEqual(await readdir(stateDir), []);
 
   await mkdir(join(stateDir, '.removed-x', 'swarm'), { recursive: true });
+  await mkdir(join(stateDir, 'recovery', 'archive'), { recursive: true });
   await mkdir(swarmDir(stateDir));
   await writeFile(join(stateDir, '.daemon-id.0123456789ab'), 'cut');
   await clearLeftovers(stateDir);

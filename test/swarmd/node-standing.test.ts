@@ -41,7 +41,7 @@ test('as a member it is who the certificate says, and knows the managers of its 
 
 test('of what is wrong, the failure to start comes before trouble, and that before the manager', () => {
   const standing = new NodeStanding();
-  const failure = new SwarmError('SWM_UNAVAILABLE', 'The disk is full.', { hint: 'Make room.' });
+  const failure = new SwarmError('SWM_UNAVAILABLE', 'The disk is full', { hint: 'Make room.' });
   const manager = { failure, takesPart: false };
   standing.membership = memberOf({ role: NodeRole.MANAGER, manager });
   standing.set('active');
