@@ -76,8 +76,13 @@ test('entries that are there already are not written again', () => {
 test('a conflict with committed entries is a fault', () => {
   const log = logOf([1, 2, 3]);
   log.commitTo(2);
-  assert.throws(() => log.maybeAppend(1, 1, entries(2, 4), 2), RaftFault);
-  assert.throws(() => log.append(entries(2, 4)), RaftFault);
+  const isFault = (what: RegExp) => (error: unknown) =>
+    error instanceof RaftFault && what.test(error.message);
+  assert.throws(
+    () => log.maybeAppend(1, 1, entries(2, 4), 2),
+    isFault(/^entry 2 conflict with committed entry \[committed\(2\)\]$/),
+  );
+  assert.throws(() => log.append(entries(2, 4)), isFault(/^after\(1\) is out of range/));
 });
 
 test('6: an append that lies entirely within the log changes nothing', () => {

@@ -7,6 +7,7 @@ import {
   ErrStepLocalMsg,
   ErrStepPeerNotFound,
   LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
   type Message,
   MessageType,
   message,
@@ -149,6 +150,26 @@ test('a snapshot applied under an earlier term is applied', () => {
   for (const m of responses.filter(({ to }) => to === 4)) node.step(m);
   assert.equal(node.raft.log.unstable.snapshot, undefined);
   assert.equal(node.status().applied, 20);
+});
+
+test('entries that are reported as applied after a snapshot of more have no effect', () => {
+  const cluster = new Cluster({ ...ASYNC, learners: [4] });
+  const { node } = cluster.member(4);
+  const applied = (index: number) =>
+    node.step(
+      message({
+        type: MessageType.StorageApplyResp,
+        from: LOCAL_APPLY_THREAD,
+        to: 4,
+        entries: [{ term: 1, index, type: EntryType.Normal }],
+      }),
+    );
+  const snapshot = { metadata: { index: 9, term: 1, confState: node.status().confState } };
+  node.step(message({ type: MessageType.Snap, from: 1, to: 4, term: 2, snapshot }));
+  cluster.flush(4);
+  assert.equal(node.status().applied, 9);
+  applied(5);
+  assert.deepEqual([node.status().applied, node.status().fault], [9, undefined]);
 });
 
 test('storage orders and reports are refused from the network, answers of strangers too', () => {

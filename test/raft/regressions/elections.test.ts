@@ -331,6 +331,68 @@ test('a candidate that hears of the winner follows it', () => {
   }
 });
 
+test('the lease of a leader ends after an election timeout, though this node waits for longer', () => {
+  const cluster = new Cluster({ config: { ...STEADY.config, random: () => 0.99 } });
+  cluster.elect(2);
+  const { node, term } = cluster.member(1);
+  const vote = { type: MessageType.Vote, from: 3, to: 1, term: term + 1, index: 2, logTerm: term };
+  cluster.tick(1, 9);
+  node.step(message(vote));
+  assert.equal(cluster.member(1).term, term, 'withheld');
+  cluster.tick(1);
+  assert.equal(stateOf(cluster, 1), StateType.Follower);
+  node.step(message(vote));
+  assert.deepEqual([cluster.member(1).term, node.raft.vote], [term + 1, 3]);
+});
+
+test('nobody else gets a vote in the term of a leader, also of nodes that did not elect it', () => {
+  const { node } = new Cluster().member(1);
+  const from = (id: number) => ({ from: id, to: 1, term: 2 });
+  node.step(message({ type: MessageType.Heartbeat, ...from(2) }));
+  node.step(message({ type: MessageType.Vote, ...from(3), index: 9, logTerm: 2 }));
+  assert.deepEqual([node.raft.vote, node.raft.lead], [0, 2]);
+});
+
+test('a leader of a lower term is told, where its silence would not be enough', () => {
+  for (const [config, answers] of [
+    [{}, 0],
+    [{ preVote: true }, 1],
+    [{ checkQuorum: true }, 1],
+  ] as const) {
+    for (const type of [MessageType.App, MessageType.Heartbeat]) {
+      const cluster = new Cluster({ config });
+      const { node } = cluster.member(1);
+      node.step(message({ type: MessageType.Heartbeat, from: 3, to: 1, term: 7 }));
+      cluster.flush(1);
+      cluster.take();
+      node.step(message({ type, from: 2, to: 1, term: 3, index: 1, logTerm: 1 }));
+      cluster.flush(1);
+      const sent = cluster.take();
+      assert.equal(sent.length, answers);
+      for (const m of sent) assert.deepEqual([m.type, m.term, m.to], [MessageType.AppResp, 7, 2]);
+    }
+  }
+});
+
+test('a learner that hears nothing waits in silence', () => {
+  const said: string[] = [];
+  const say = (text: string) => said.push(text);
+  const logger = { debug: say, info: say, warn: say, error: say };
+  const cluster = new Cluster({ learners: [4], configOf: (id) => (id === 4 ? { logger } : {}) });
+  said.length = 0;
+  cluster.tick(4, 100);
+  assert.deepEqual(said, []);
+});
+
+test('of two answers of one node in a campaign the first counts', () => {
+  const { node } = new Cluster().member(1);
+  const { tracker } = node.raft;
+  tracker.recordVote(2, false);
+  tracker.recordVote(2, true);
+  tracker.recordVote(3, true);
+  assert.deepEqual(tracker.tally(), { granted: 1, rejected: 1, result: 'VotePending' });
+});
+
 test('a vote is given once per term, and to the same candidate again', () => {
   const cluster = new Cluster();
   const { node } = cluster.member(1);

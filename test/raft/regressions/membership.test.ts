@@ -181,6 +181,8 @@ test('a change that does not fit is an error for whoever applies it, and changes
 
 test('a change that the configuration covers already is left out, given its index', () => {
   const cluster = new Cluster();
+  // What the node begins with is the configuration after what is applied.
+  assert.deepEqual(cluster.member(1).node.applyConfChange(remove(3), 1).voters, [1, 2, 3]);
   const { node } = cluster.elect(1);
   node.applyConfChange(add(4), 10);
   assert.deepEqual(node.applyConfChange(remove(4), 10).voters, [1, 2, 3, 4]);

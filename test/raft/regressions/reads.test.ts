@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   ConfChangeType,
+  EntryType,
   ErrConfig,
   MemoryStorage,
   MessageType,
@@ -161,7 +162,10 @@ test('a malformed answer to a read is ignored', () => {
   const cluster = new Cluster();
   cluster.elect(1);
   const { node, term } = cluster.member(2);
-  node.step(message({ type: MessageType.ReadIndexResp, from: 1, to: 2, term, index: 9 }));
+  const answer = { type: MessageType.ReadIndexResp, from: 1, to: 2, term, index: 9 };
+  const entry = { term: 0, index: 0, type: EntryType.Normal, data: bytes('r') };
+  node.step(message(answer));
+  node.step(message({ ...answer, entries: [entry, entry] }));
   cluster.settle();
   assert.deepEqual(answersOf(cluster, 2), []);
 });

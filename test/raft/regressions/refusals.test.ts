@@ -83,6 +83,20 @@ test('a campaign ends when its configuration turns out to be an old one', () => 
   assert.equal(cluster.member(1).isLeader, true, 'alone, as it is now');
 });
 
+test('only who is no voter says with a refusal what it knows to be committed', () => {
+  for (const [id, context] of [
+    [2, undefined],
+    [4, encodeNumbers(1, 1)],
+  ] as const) {
+    const cluster = new Cluster({ learners: [4] });
+    const { node } = cluster.member(id);
+    node.step(message({ type: MessageType.Vote, from: 1, to: id, term: 2 }));
+    cluster.flush(id);
+    const [answer] = cluster.take();
+    assert.deepEqual([answer?.reject, answer?.context], [true, context]);
+  }
+});
+
 test('what is learnt from refusals moves nothing but the commit index of a node that follows', () => {
   const cluster = new Cluster();
   cluster.elect(1);
