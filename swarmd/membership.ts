@@ -30,6 +30,10 @@ const MANAGER_RETRY_MS = 2_000;
 const DESCRIBE_AFTER_MS = 500;
 const REFUSAL_HINT = 'leave with "swarmctl leave --force", after which this machine can join again';
 
+const MANAGER_EXPIRY_HINT =
+  'if others manage the swarm, leave with "swarmctl leave --force" and join again; if not, save it with ' +
+  '"swarmctl swarm backup --local", leave, and bring it back with "swarmctl swarm recover FILE"';
+
 export interface MembershipComponents extends Pacing {
   readonly clock: Clock;
   readonly random: Random;
@@ -116,9 +120,9 @@ export class Membership {
     return this.#manager ? [dialable(listenAddr), ...managers] : managers;
   }
 
-  /** Why the managers refuse this node, or its manager does not start; '' while all is well. */
+  /** Why managers and this node do not come together, or its manager not up; '' while all is well. */
   get trouble(): string {
-    return this.#refusal || this.#trouble;
+    return this.#refusal || this.#expiry() || this.#trouble;
   }
 
   /** Starts everything; resolves without waiting for the first session. */
@@ -267,6 +271,15 @@ export class Membership {
       dataPathAddr: this.#record.dataPathAddr,
     };
     return describeNode(this.#components.systemInfo, gossip, this.securityConfig);
+  }
+
+  /** Nobody talks to a node whose certificate has expired, so that it cannot renew it either. */
+  #expiry(): string {
+    const { notAfter } = this.securityConfig;
+    if (this.#components.clock.now() <= notAfter) return '';
+    const when = new Date(notAfter).toISOString();
+    const remedy = this.role === NodeRole.MANAGER ? MANAGER_EXPIRY_HINT : REFUSAL_HINT;
+    return `the certificate of this node has expired (${when}); ${remedy}`;
   }
 
   #onSession(state: SessionState): void {

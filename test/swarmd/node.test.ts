@@ -49,6 +49,19 @@ test('it is only begun for as long as nobody was told that it is there', async (
   assert.equal(node.state().localNodeState, 'active');
 });
 
+test('an expired certificate is told, and what helps', async (t) => {
+  let later = 0;
+  const clock = { ...systemClock, now: () => systemClock.now() + later };
+  const node = startable(t, await tempDir(t), undefined, clock);
+  await beginSwarm(node);
+  assert.equal(node.state().error, '');
+  later = 91 * 24 * 3_600_000;
+  assert.match(
+    node.state().error,
+    /^the certificate of this node has expired \(.*Z\); .*backup --local.*recover FILE"$/,
+  );
+});
+
 test('a manager that leaves does not come in again when it hears that it is out', async (t) => {
   const first = startable(t, await tempDir(t));
   const remote = await beginSwarm(first);
@@ -113,15 +126,20 @@ async function beginSwarm(node: SwarmNode): Promise<string> {
   return addr;
 }
 
-function startable(t: TestContext, stateDir: string, joinSwarm = async () => undefined): SwarmNode {
+function startable(
+  t: TestContext,
+  stateDir: string,
+  joinSwarm = async () => undefined,
+  clock = systemClock,
+): SwarmNode {
   // What is asked for goes on, all else comes to nothing.
-  const parts = { joinSwarm, members: () => [] };
+  const parts = { joinSwarm, members: () => [], onMembers: () => () => undefined };
   const netdriver = new Proxy(parts as unknown as NetDriverApi, {
     get: (target, name) => Reflect.get(target, name) ?? (async () => undefined),
   });
   const node = new SwarmNode(
     {
-      clock: systemClock,
+      clock,
       random: systemRandom,
       logger: silentLogger,
       engine: new FakeEngine(),
