@@ -62,6 +62,8 @@ export class LogDisk {
   /** Of the packs on disk, in order; a superseded part does not count. */
   #packs: PackSpan[] = [];
   #hardState: HardState | undefined;
+  /** Of what `putChunk` writes; none of these rejects. */
+  readonly #chunksUnderWay = new Set<Promise<void>>();
 
   constructor(components: LogDiskComponents, init: LogDiskInit) {
     this.dir = init.dir;
@@ -127,7 +129,13 @@ export class LogDisk {
    */
   putChunk(snapshotId: string, n: number, data: Uint8Array): Promise<void> {
     const key = chunkKey(snapshotId, n);
-    return this.#db.put(key, this.#vault.seal(key, data), { sync: true });
+    const written = this.#db.put(key, this.#vault.seal(key, data), { sync: true });
+    const settled = written.then(
+      () => void this.#chunksUnderWay.delete(settled),
+      () => void this.#chunksUnderWay.delete(settled),
+    );
+    this.#chunksUnderWay.add(settled);
+    return written;
   }
 
   async getChunk(snapshotId: string, n: number): Promise<Buffer> {
@@ -153,10 +161,11 @@ export class LogDisk {
 
   /**
    * Seals with the current key all that was sealed with another, and has LevelDB drop the old values,
-   * after which older keys may be forgotten. Not to run concurrently with `write`; chunks of a snapshot
-   * that were on their way when the key changed are found by looking again.
+   * after which older keys may be forgotten. Not to run concurrently with `write`. Chunks of a snapshot
+   * that were on their way when the key changed are waited for, since they are sealed with the old one.
    */
   async reseal(): Promise<void> {
+    await Promise.all(this.#chunksUnderWay);
     while ((await this.#resealOnce()) > 0);
     await this.#db.compact();
   }

@@ -8,6 +8,7 @@ import { Level } from 'level';
 import { EMPTY_CONF_STATE, type Entry, EntryType } from 'raft-ts';
 import { isSwarmError } from '../../../common/errors.ts';
 import { systemRandom } from '../../../common/random.ts';
+import { levelLogDb, type OpenLogDb } from '../../../manager/consensus/log-db.ts';
 import { LogDisk } from '../../../manager/consensus/log-disk.ts';
 import type { LogIdentity, StoredLog } from '../../../manager/consensus/log-records.ts';
 import { type KeyRing, Vault } from '../../../manager/consensus/vault.ts';
@@ -342,6 +343,50 @@ describe('keys', () => {
     disk = diskAt(dir, keyRing(2));
     const log = await disk.open();
     assert.deepEqual(plain(log?.entries ?? []), plain(run(1, 6, 1)));
+    assert.equal((await disk.getChunk('x', 0)).toString(), 'a chunk');
+    await disk.close();
+  });
+
+  // Found by seed 32874 of the simulator: a manager with a slow disk never started again.
+  it('are needed by no chunk that was on its way when they were replaced', async () => {
+    const dir = await freshDir();
+    const [old, next] = keyRing(1, 2).all as [Uint8Array, Uint8Array];
+    const keys = { current: old, all: [old] };
+    const order: string[] = [];
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const openLogDb: OpenLogDb = (at) => {
+      const db = levelLogDb(at);
+      return {
+        ...db,
+        put: async (...args) => {
+          await held;
+          await db.put(...args);
+          order.push('written');
+        },
+        keys: (range) => {
+          if (!range) order.push('looked for');
+          return db.keys(range);
+        },
+      };
+    };
+    const vault = new Vault({ keys, random: systemRandom });
+    const disk = new LogDisk({ vault, openLogDb }, { dir });
+    await disk.open();
+    await disk.write({
+      identity: IDENTITY,
+      hardState: { term: 1, vote: 0, commit: 0 },
+      sync: true,
+    });
+    const written = disk.putChunk('x', 0, Buffer.from('a chunk'));
+    Object.assign(keys, { current: next, all: [next, old] });
+    const resealed = disk.reseal();
+    release();
+    await Promise.all([written, resealed]);
+    assert.deepEqual(order.slice(0, 2), ['written', 'looked for']);
+    keys.all = [next];
     assert.equal((await disk.getChunk('x', 0)).toString(), 'a chunk');
     await disk.close();
   });
