@@ -33,6 +33,8 @@ export class ServiceClients {
   readonly #random: Random;
   /** Acknowledged, and never asked to be removed. */
   readonly #kept = new Set<string>();
+  /** Some see a service, and remove it, before whoever made it hears that it is there. */
+  readonly #removed = new Set<string>();
   #names = 0;
   #stopped = false;
   #done = 0;
@@ -157,6 +159,7 @@ export class ServiceClients {
         `rm ${id}`,
         (c) => {
           this.#kept.delete(id);
+          this.#removed.add(id);
           return c.removeService(id);
         },
       ],
@@ -231,8 +234,8 @@ export class ServiceClients {
     });
   }
 
-  #keep(service: Service): void {
-    this.#kept.add(service.id);
+  #keep({ id }: Service): void {
+    if (!this.#removed.has(id)) this.#kept.add(id);
   }
 
   #anyManager(): ManagerLife | undefined {
