@@ -152,8 +152,7 @@ export class SimManager {
       return true;
     } catch (error) {
       if (isSwarmError(error, 'SWM_PERMISSION_DENIED')) return true;
-      if (!isSwarmError(error) || isSwarmError(error, 'SWM_DAMAGED') || manager.failure)
-        throw error;
+      if (manager.failure || !isSwarmError(error) || isItsOwn(error)) throw error;
       this.#log('join', errorMessage(error));
       return false;
     }
@@ -295,3 +294,8 @@ export class SimManager {
 }
 
 const NONE = Buffer.alloc(0);
+
+/** It is what this manager has on disk that keeps it from running, and not the others. */
+function isItsOwn(error: unknown): boolean {
+  return isSwarmError(error, 'SWM_DAMAGED', 'SWM_LOCKED');
+}
