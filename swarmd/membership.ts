@@ -8,6 +8,7 @@ import {
   Manager,
   type ManagerMode,
   readManagerKeys,
+  removeManagerState,
   type SecurityConfig,
 } from '../manager/index.ts';
 import { gossipPeerId, type NetDriverApi } from '../netdriver/index.ts';
@@ -133,7 +134,7 @@ export class Membership {
     await this.securityConfig.start();
     if (this.role === NodeRole.MANAGER) {
       await this.#startManager(this.#init.managerMode, this.#init.keys);
-    }
+    } else await this.#forgetManager();
     this.#agent = await this.#createAgent(seed);
     engine.setSwarmAttacher(this.#agent.attacher);
     this.#unsubscribe = [
@@ -353,12 +354,22 @@ export class Membership {
     this.#unlockKey = undefined;
   }
 
+  /** What a manager left that ended with an earlier run, as one that was demoted while it was off. */
+  async #forgetManager(): Promise<void> {
+    await removeManagerState(swarmDir(this.#init.stateDir));
+    this.#unlockKey = undefined;
+    if (this.#trouble === '') return;
+    this.#trouble = '';
+    this.#init.onChange();
+  }
+
   /**
    * The certificate changed: a manager is started or ended when its role did. One that the others do
    * not let in yet (a demotion under way, no quorum) is tried again while the role stays.
    */
   async #followRole(): Promise<void> {
     if (this.role === NodeRole.WORKER && this.#manager) return this.#endManager(this.#manager);
+    if (this.role === NodeRole.WORKER) return this.#forgetManager();
     await this.#tryToStart(() => ({ type: 'join', remotes: this.#record.managers }));
   }
 

@@ -98,6 +98,31 @@ test('a manager that was away meanwhile asks for the key from before', { skip },
   assert.equal(await lab.swarmctl('manager-3', 'swarm', 'unlock-key', '-q'), key);
 });
 
+test('one that is demoted while it is off is a worker, and can be a manager again', {
+  skip,
+}, async () => {
+  await lab.verb('kill', 'manager-3');
+  await lab.swarmctl('manager-1', 'node', 'demote', 'manager-3');
+  const old = key;
+  key = await lab.swarmctl('manager-1', 'swarm', 'unlock-key', '--rotate', '-q');
+  await lab.verb('restart', 'manager-3');
+  assert.equal((await docker('manager-3', ['swarm', 'unlock'], `${old}\n`)).code, 0);
+  await converges(async () => {
+    const info = await infoOf('manager-3');
+    assert.match(info, /Swarm: active/);
+    assert.match(info, /Is Manager: false/);
+    assert.doesNotMatch(info, /Error:/);
+  });
+  // Nothing of it is locked any more.
+  await lab.verb('kill', 'manager-3');
+  await lab.verb('restart', 'manager-3');
+  await converges(async () => assert.match(await infoOf('manager-3'), /Swarm: active/));
+  await lab.swarmctl('manager-1', 'node', 'promote', 'manager-3');
+  await converges(async () =>
+    assert.match(await lab.swarmctl('manager-3', 'node', 'ls'), /manager-3 +Ready +Active +Reach/),
+  );
+});
+
 test('a manager that cannot start yet says why, and starts when it can', { skip }, async () => {
   const listen = "require('net').createServer().listen(2377)";
   const start = `node -e "${listen}" </dev/null >/dev/null 2>&1 & echo $! >/run/listener.pid`;

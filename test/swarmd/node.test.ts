@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../common/clock.ts';
 import { silentLogger } from '../../common/logger.ts';
@@ -62,20 +63,27 @@ test('an expired certificate is told, and what helps', async (t) => {
   );
 });
 
+test('a worker keeps nothing of a manager that it was', async (t) => {
+  const first = startable(t, await tempDir(t));
+  const remote = await beginSwarm(first);
+  const stateDir = await tempDir(t);
+  const worker = startable(t, stateDir);
+  await join(worker, remote, tokens(first).worker);
+  await worker.stop();
+  const raft = path.join(swarmDir(stateDir), 'raft');
+  await mkdir(raft);
+  await writeFile(path.join(raft, 'keys.json'), 'locked with a key of then');
+  const again = startable(t, stateDir);
+  await again.start();
+  await eventually(() => assert.equal(again.state().localNodeState, 'active'));
+  assert.equal(existsSync(raft), false, 'who made it a manager again would need that key');
+});
+
 test('a manager that leaves does not come in again when it hears that it is out', async (t) => {
   const first = startable(t, await tempDir(t));
   const remote = await beginSwarm(first);
   const second = startable(t, await tempDir(t));
-  const addr = await freeAddr();
-  const [cluster] = first.manager!.readLocal((tx) => [...tx.all('cluster')]);
-  await second.join({
-    listenAddr: addr,
-    advertiseAddr: addr,
-    dataPathAddr: '',
-    remoteAddrs: [remote],
-    joinToken: cluster!.rootCa!.joinTokens!.manager,
-    availability: NodeSpec_Availability.ACTIVE,
-  });
+  await join(second, remote, tokens(first).manager);
   await eventually(() => assert.equal(voters(first), 2));
   answerLate(second.manager!);
   await second.leave(true);
@@ -108,6 +116,23 @@ const RECORD: NodeRecord = {
   dataPathPort: 4789,
   managers: [],
 };
+
+function tokens({ manager }: SwarmNode) {
+  const [cluster] = manager!.readLocal((tx) => [...tx.all('cluster')]);
+  return cluster!.rootCa!.joinTokens!;
+}
+
+async function join(node: SwarmNode, remote: string, joinToken: string): Promise<void> {
+  const addr = await freeAddr();
+  await node.join({
+    listenAddr: addr,
+    advertiseAddr: addr,
+    dataPathAddr: '',
+    remoteAddrs: [remote],
+    joinToken,
+    availability: NodeSpec_Availability.ACTIVE,
+  });
+}
 
 /** Resolves with the address of its manager. */
 async function beginSwarm(node: SwarmNode): Promise<string> {
