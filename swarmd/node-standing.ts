@@ -57,9 +57,7 @@ export class NodeStanding {
       localNodeState: this.#phase,
       role: this.#role(),
       error: this.#error || membership?.trouble || textOf(membership?.manager?.failure),
-      remoteManagers: (membership?.session?.managers ?? []).flatMap(({ peer }) =>
-        peer ? [{ nodeId: peer.nodeId, addr: peer.addr }] : [],
-      ),
+      remoteManagers: this.#managers(),
     };
   }
 
@@ -93,6 +91,15 @@ export class NodeStanding {
 
   tell(): void {
     for (const listener of this.#listeners) listener();
+  }
+
+  /** A manager knows them by its log, also without a session. */
+  #managers(): SwarmNodeState['remoteManagers'] {
+    const members = this.manager?.members() ?? [];
+    if (members.length > 0) return members.map(({ nodeId, addr }) => ({ nodeId, addr }));
+    return (this.membership?.session?.managers ?? []).flatMap(({ peer }) =>
+      peer ? [{ nodeId: peer.nodeId, addr: peer.addr }] : [],
+    );
   }
 
   #role(): SwarmNodeState['role'] {
