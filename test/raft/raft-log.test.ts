@@ -214,6 +214,8 @@ test('16: what is being applied counts against the limit until it is applied', (
   assert.equal(log.nextCommitted(true).length, 2);
   log.acceptApplying(2, 2 * size, true);
   assert.equal(log.hasNextCommitted(true), false);
+  log.appliedTo(0, 0);
+  assert.equal(log.hasNextCommitted(true), false, 'just full is full');
   log.appliedTo(1, size);
   assert.equal(log.nextCommitted(true).length, 1);
   assert.throws(() => log.appliedTo(5, 0), RaftFault);

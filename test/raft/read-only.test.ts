@@ -56,3 +56,9 @@ test('positions survive the wire, and anything else confirms nothing', () => {
     assert.equal(decodePosition(bytes && Uint8Array.from(bytes)), 0);
   }
 });
+
+test('describe() names the acknowledgements by id, whoever was first', () => {
+  const reads = new ReadOnly();
+  for (const id of [3, 1, 2]) reads.acknowledge(id, 10 - id);
+  assert.equal(reads.describe(), '0 waiting from position 1 on, acknowledged: 1=9 2=8 3=7');
+});
