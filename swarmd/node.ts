@@ -173,7 +173,9 @@ export class SwarmNode implements SwarmNodeApi {
       } catch (error) {
         if (!standing.membership) {
           await removeMembership(stateDir);
-          standing.set('inactive');
+          // Whoever asked may have been told that it goes on in the background.
+          const why = signal.aborted ? '' : `joining a swarm failed: ${errorMessage(error)}`;
+          standing.set('inactive', why);
         }
         throw error;
       }

@@ -41,12 +41,13 @@ interface ClusterInfo {
 /** The part of `info` about the swarm. */
 export function swarmLines(swarm: SwarmInfo): string[] {
   const lines = [`Swarm: ${swarm.LocalNodeState}`];
-  if (['inactive', 'locked'].includes(swarm.LocalNodeState)) return lines;
+  const error = swarm.Error ? [` Error: ${swarm.Error}`] : [];
+  if (['inactive', 'locked'].includes(swarm.LocalNodeState)) return [...lines, ...error];
   const addresses = (swarm.RemoteManagers ?? []).map(({ Addr }) => Addr).sort();
   return [
     ...lines,
     ` NodeID: ${swarm.NodeID}`,
-    ...(swarm.Error ? [` Error: ${swarm.Error}`] : []),
+    ...error,
     ` Is Manager: ${swarm.ControlAvailable}`,
     ...(swarm.Cluster && swarm.ControlAvailable ? clusterLines(swarm, swarm.Cluster) : []),
     ` Node Address: ${swarm.NodeAddr}`,

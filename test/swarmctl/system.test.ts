@@ -127,6 +127,15 @@ const cases: readonly Case[] = [
     stdout: / Swarm: inactive\n Runtimes: runc\n[\s\S]* Total Memory: 7\.628GiB\n/,
   },
   {
+    args: ['info'],
+    routes: {
+      'GET /info': {
+        json: { ...inactive, Swarm: { ...inactive.Swarm, Error: 'joining a swarm failed: no' } },
+      },
+    },
+    stdout: / Swarm: inactive\n {2}Error: joining a swarm failed: no\n Runtimes: runc\n/,
+  },
+  {
     args: ['info', '--format', '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}'],
     routes: { 'GET /info': { json: info } },
     stdout: 'active true\n',

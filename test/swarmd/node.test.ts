@@ -63,6 +63,21 @@ test('an expired certificate is told, and what helps', async (t) => {
   );
 });
 
+test('who could not join is told why, also later, until the next attempt', async (t) => {
+  const first = startable(t, await tempDir(t));
+  const remote = await beginSwarm(first);
+  const second = startable(t, await tempDir(t));
+  const { worker } = tokens(first);
+  await assert.rejects(
+    join(second, remote, worker.replace(/.$/, worker.endsWith('0') ? '1' : '0')),
+  );
+  const { localNodeState, error } = second.state();
+  assert.equal(localNodeState, 'inactive');
+  assert.match(error, /^joining a swarm failed: A valid join token is necessary/);
+  await join(second, remote, worker);
+  assert.equal(second.state().error, '');
+});
+
 test('a worker keeps nothing of a manager that it was', async (t) => {
   const first = startable(t, await tempDir(t));
   const remote = await beginSwarm(first);
