@@ -7,7 +7,7 @@ import { silentLogger } from '../../common/logger.ts';
 import { KeyFile } from '../../manager/ca/key-file.ts';
 import { LockKeeper } from '../../manager/lock-keeper.ts';
 import { Cluster } from '../../proto/gen/swarm/objects.ts';
-import { tempDir } from '../support/cleanup.ts';
+import { onEnd, tempDir } from '../support/cleanup.ts';
 import { eventually } from '../support/eventually.ts';
 import { localStore } from '../support/local-store.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -74,7 +74,7 @@ async function lockBench(t: TestContext) {
     { clock, logger, store, keys, securityConfig, consensus },
     { clusterId: 'c1' },
   );
-  t.after(() => keeper.stop());
+  onEnd(t, () => keeper.stop());
   return {
     clock,
     keeper,

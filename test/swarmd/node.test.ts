@@ -18,7 +18,7 @@ import {
   tasksDir,
   writeNodeRecord,
 } from '../../swarmd/node-files.ts';
-import { tempDir } from '../support/cleanup.ts';
+import { onEnd, tempDir } from '../support/cleanup.ts';
 import { eventually } from '../support/eventually.ts';
 import { freeAddr } from '../support/loopback.ts';
 import { SYSTEM } from './api/bench.ts';
@@ -188,6 +188,6 @@ function startable(
     },
     { stateDir, gossipPort: 7946 },
   );
-  t.after(() => node.stop());
+  onEnd(t, () => node.stop());
   return node;
 }
