@@ -74,10 +74,9 @@ test('a new key takes the place of the old one', { skip }, async () => {
   await settled('manager-3');
   await lab.verb('kill', 'manager-3');
   await lab.verb('restart', 'manager-3');
-  await converges(async () => assert.match(await infoOf('manager-3'), /Swarm: locked/));
-  const refused = await docker('manager-3', ['swarm', 'unlock'], `${old}\n`);
+  const refused = await unlock('manager-3', old);
   assert.match(refused.stderr, /invalid key provided/);
-  assert.equal((await docker('manager-3', ['swarm', 'unlock'], `${key}\n`)).code, 0);
+  assert.equal((await unlock('manager-3', key)).code, 0);
   await converges(() => lab.swarmctl('manager-3', 'node', 'ls'));
 });
 
@@ -92,9 +91,9 @@ test('a manager that was away meanwhile asks for the key from before', { skip },
   assert.match(rotated.stderr, /keep the old key until .* were unlocked with it once: manager-3/);
   key = rotated.stdout;
   await lab.verb('restart', 'manager-3');
-  const refused = await docker('manager-3', ['swarm', 'unlock'], `${key}\n`);
+  const refused = await unlock('manager-3', key);
   assert.match(refused.stderr, /invalid key provided\nA manager that was away .* key from before/);
-  assert.equal((await docker('manager-3', ['swarm', 'unlock'], `${old}\n`)).code, 0);
+  assert.equal((await unlock('manager-3', old)).code, 0);
   assert.equal(await lab.swarmctl('manager-3', 'swarm', 'unlock-key', '-q'), key);
 });
 
@@ -106,7 +105,7 @@ test('one that is demoted while it is off is a worker, and can be a manager agai
   const old = key;
   key = await lab.swarmctl('manager-1', 'swarm', 'unlock-key', '--rotate', '-q');
   await lab.verb('restart', 'manager-3');
-  assert.equal((await docker('manager-3', ['swarm', 'unlock'], `${old}\n`)).code, 0);
+  assert.equal((await unlock('manager-3', old)).code, 0);
   await converges(async () => {
     const info = await infoOf('manager-3');
     assert.match(info, /Swarm: active/);
@@ -176,7 +175,7 @@ test('the survivor begins a new cluster, and the worker comes back to it', { ski
 
 test('a lost manager comes back, is unlocked, and is one again', { skip }, async () => {
   await lab.verb('restart', 'manager-1');
-  const unlocked = await docker('manager-1', ['swarm', 'unlock'], `${key}\n`);
+  const unlocked = await unlock('manager-1', key);
   assert.deepEqual([unlocked.code, unlocked.stderr], [0, '']);
   await converges(async () =>
     assert.match(await lab.swarmctl('manager-2', 'node', 'ls'), /manager-1 .*Reachable/),
@@ -211,8 +210,7 @@ test('a backup is recovered on another machine, at another address', { skip }, a
   // It is a whole manager: locked as the others were, and to be joined.
   await lab.verb('kill', 'manager-3');
   await lab.verb('restart', 'manager-3');
-  await converges(async () => assert.match(await infoOf('manager-3'), /Swarm: locked/));
-  assert.equal((await docker('manager-3', ['swarm', 'unlock'], `${key}\n`)).code, 0);
+  assert.equal((await unlock('manager-3', key)).code, 0);
   await converges(() => lab.swarmctl('manager-3', 'node', 'ls'));
 });
 
@@ -233,6 +231,12 @@ async function settled(host: string): Promise<void> {
   });
 }
 
+/** Once the host says that it is locked: a daemon answers before it has looked at its disk. */
+async function unlock(host: string, unlockKey: string): Promise<CommandResult> {
+  await converges(async () => assert.match(await infoOf(host), /Swarm: locked/));
+  return docker(host, ['swarm', 'unlock'], `${unlockKey}\n`);
+}
+
 function docker(host: string, args: readonly string[], stdin = ''): Promise<CommandResult> {
   return command('docker', ['-H', lab.socket(host), ...args], stdin);
 }
@@ -248,6 +252,8 @@ function command(file: string, args: readonly string[], stdin: string): Promise<
       const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
       resolve({ stdout, stderr, code });
     });
+    // One that does not ask leaves it unread.
+    child.stdin?.on('error', () => undefined);
     child.stdin?.end(stdin);
   });
 }
