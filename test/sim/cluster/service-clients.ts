@@ -231,6 +231,7 @@ export class ServiceClients {
         monitor: { seconds: 1 },
         order: randomInt(random, 0, 1),
       },
+      rollback: { failureAction: 1, monitor: { seconds: 1 } },
     });
   }
 
