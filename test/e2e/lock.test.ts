@@ -111,6 +111,10 @@ test('one that is demoted while it is off is a worker, and can be a manager agai
     assert.match(info, /Swarm: active/);
     assert.match(info, /Is Manager: false/);
     assert.doesNotMatch(info, /Error:/);
+    // Until it is a worker by its certificate, it is a manager that the others do not let in.
+    const [subject, files] = await Promise.all([subjectOf('manager-3'), filesOf('manager-3')]);
+    assert.match(subject, /swarm-worker/);
+    assert.doesNotMatch(files, /^raft$/m);
   });
   // Nothing of it is locked any more.
   await lab.verb('kill', 'manager-3');
@@ -229,6 +233,19 @@ async function settled(host: string): Promise<void> {
     const log = await lab.verb('logs', host);
     assert.match(log, /this manager has another unlock key/);
   });
+}
+
+const MEMBERSHIP = '/var/lib/swarm/swarm';
+
+/** Of the certificate on disk. */
+function subjectOf(host: string): Promise<string> {
+  const file = `${MEMBERSHIP}/certificates/swarm-node.crt`;
+  const code = `new crypto.X509Certificate(fs.readFileSync('${file}')).subject`;
+  return lab.exec(host, 'node', '-p', code);
+}
+
+function filesOf(host: string): Promise<string> {
+  return lab.exec(host, 'ls', MEMBERSHIP);
 }
 
 /** Once the host says that it is locked: a daemon answers before it has looked at its disk. */
