@@ -4,9 +4,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   ConfChangeTransition,
-  ConfChangeType,
-  type ConfChangeV1,
-  type ConfChangeV2,
   EntryType,
   ErrConfChange,
   type Message,
@@ -15,17 +12,7 @@ import {
   StateType,
 } from '../../../manager/raft/index.ts';
 import { Cluster } from '../support/cluster.ts';
-
-const add = (nodeId: number): ConfChangeV1 => ({ type: ConfChangeType.AddNode, nodeId });
-const learn = (nodeId: number): ConfChangeV1 => ({ type: ConfChangeType.AddLearnerNode, nodeId });
-const remove = (nodeId: number): ConfChangeV1 => ({ type: ConfChangeType.RemoveNode, nodeId });
-const v2 = (
-  transition: ConfChangeTransition,
-  ...changes: readonly ConfChangeV1[]
-): ConfChangeV2 => ({ transition, changes });
-
-const votersOf = (cluster: Cluster, id: number) =>
-  cluster.member(id).node.status().confState.voters;
+import { add, learn, remove, v2, votersOf } from '../support/conf-changes.ts';
 
 /** The types of the entries from `from` on. */
 function typesOf(cluster: Cluster, id: number, from: number): EntryType[] {

@@ -4,9 +4,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   ConfChangeTransition,
-  ConfChangeType,
-  type ConfChangeV1,
-  type ConfChangeV2,
   type Message,
   MessageType,
   message,
@@ -14,17 +11,8 @@ import {
 } from '../../../manager/raft/index.ts';
 import { encodeNumbers } from '../../../manager/raft/numbers.ts';
 import { Cluster } from '../support/cluster.ts';
+import { learn, remove, v2, votersOf } from '../support/conf-changes.ts';
 import { bytes } from '../support/member.ts';
-
-const learn = (nodeId: number): ConfChangeV1 => ({ type: ConfChangeType.AddLearnerNode, nodeId });
-const remove = (nodeId: number): ConfChangeV1 => ({ type: ConfChangeType.RemoveNode, nodeId });
-const v2 = (
-  transition: ConfChangeTransition,
-  ...changes: readonly ConfChangeV1[]
-): ConfChangeV2 => ({ transition, changes });
-
-const votersOf = (cluster: Cluster, id: number) =>
-  cluster.member(id).node.status().confState.voters;
 
 test('what a removed leader knew to be committed is learnt from the votes it refuses', () => {
   const cluster = new Cluster({ config: { stepDownOnRemoval: true } });
