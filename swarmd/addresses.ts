@@ -149,3 +149,16 @@ function isUnspecified(host: string): boolean {
 function invalid(message: string, hint?: string): SwarmError {
   return new SwarmError('SWM_INVALID_ARGUMENT', message, hint ? { hint } : {});
 }
+
+/** Where this machine itself reaches what listens at `listenAddr`. */
+export function dialable(listenAddr: string): string {
+  const { host, port } = splitHostPort(listenAddr, DEFAULT_PORT) ?? {};
+  if (host === undefined || port === undefined) return listenAddr;
+  const loopback = { '': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::': '::1' }[host];
+  return joinHostPort(loopback ?? host, port);
+}
+
+/** Without the port. */
+export function hostOf(addr: string): string {
+  return splitHostPort(addr, 0)?.host ?? addr;
+}

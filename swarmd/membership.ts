@@ -21,7 +21,7 @@ import {
   LevelTaskDb,
   type SessionState,
 } from '../worker/index.ts';
-import { DEFAULT_PORT, joinHostPort, splitHostPort } from './addresses.ts';
+import { dialable, hostOf, joinHostPort, splitHostPort } from './addresses.ts';
 import type { SystemInfo } from './api/node-api.ts';
 import { hasRoom } from './disk-room.ts';
 import { describeNode } from './node-description.ts';
@@ -402,16 +402,4 @@ export class Membership {
         this.#components.logger.error({ err: errorMessage(error) }, 'the node could not follow');
       });
   }
-}
-
-/** Where this machine itself reaches what listens at `listenAddr`. */
-function dialable(listenAddr: string): string {
-  const { host, port } = splitHostPort(listenAddr, DEFAULT_PORT) ?? {};
-  if (host === undefined || port === undefined) return listenAddr;
-  const loopback = { '': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::': '::1' }[host];
-  return joinHostPort(loopback ?? host, port);
-}
-
-function hostOf(addr: string): string {
-  return splitHostPort(addr, 0)?.host ?? addr;
 }
