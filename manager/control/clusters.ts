@@ -1,9 +1,9 @@
-import { SwarmError } from '../../common/errors.ts';
 import type { KeyRotation } from '../../proto/gen/swarm/control.ts';
 import type { Cluster, RootCA } from '../../proto/gen/swarm/objects.ts';
 import type { ClusterSpec } from '../../proto/gen/swarm/specs.ts';
 import { certificateDigest, generateJoinToken, newUnlockKey, nextRootCa } from '../ca/index.ts';
-import { atVersion, type ControlContext, requireObject, writeObject } from './control-context.ts';
+import { outOfSequence } from '../store/errors.ts';
+import { type ControlContext, refuseStale, requireObject, writeObject } from './control-context.ts';
 import { validateCluster, validateRotation } from './validate-cluster.ts';
 
 /**
@@ -24,20 +24,17 @@ export async function updateCluster(
   const nextRoot = await nextRootCa(context, seen, spec);
   return writeObject(context, 'cluster', (tx) => {
     const cluster = requireObject(tx, 'cluster', context.clusterId);
+    refuseStale(cluster, version);
     // What was made from an older root must not take the place of a newer one.
-    if (nextRoot && !isSameVersion(cluster, seen)) throw outOfSequence();
+    if (nextRoot && cluster.rootCa !== seen.rootCa) throw outOfSequence();
     const root = nextRoot ?? cluster.rootCa;
     const rootCa = root && rotated(context, root, rotation);
     const unlockKeys = nextUnlockKeys(context, cluster, spec, rotation);
     const kept = withoutSigningKey(spec, rootCa?.lastForcedRotation ?? 0);
-    const updated = atVersion({ ...cluster, spec: kept, rootCa, unlockKeys }, version);
+    const updated = { ...cluster, spec: kept, rootCa, unlockKeys };
     tx.update('cluster', updated);
     return updated;
   });
-}
-
-function isSameVersion(a: Cluster, b: Cluster): boolean {
-  return a.meta?.version?.index === b.meta?.version?.index;
 }
 
 /** The root that a spec brings is in the cluster's root then, and its key nowhere else. */
@@ -71,8 +68,4 @@ function nextUnlockKeys(
   if (!spec.encryptionConfig?.autoLockManagers) return [];
   if (unlockKeys.length > 0 && !rotation.managerUnlockKey) return unlockKeys;
   return [newUnlockKey(random)];
-}
-
-function outOfSequence(): SwarmError {
-  return new SwarmError('SWM_OUT_OF_SEQUENCE', 'update out of sequence');
 }

@@ -3,6 +3,7 @@ import { SwarmError } from '../../common/errors.ts';
 import type { Random } from '../../common/random.ts';
 import type { ExternalCaComponents } from '../ca/index.ts';
 import type { ConsensusApi } from '../consensus/types.ts';
+import { outOfSequence } from '../store/errors.ts';
 import type { Kind, ObjectTypes, ReadTx, Store, WriteTx } from '../store/types.ts';
 
 /** What the control operations of a leader work with. */
@@ -42,11 +43,13 @@ export async function writeObject<K extends Kind>(
   return store.view((tx) => tx.get(kind, written.id)) ?? written;
 }
 
-/** `object` with the version that the client read, for the store to compare. */
-export function atVersion<T extends { readonly meta?: ObjectTypes[Kind]['meta'] }>(
-  object: T,
-  version: number,
-): T {
-  const { createdAt, updatedAt } = object.meta ?? {};
-  return { ...object, meta: { createdAt, updatedAt, version: { index: version } } };
+/**
+ * Throws SWM_OUT_OF_SEQUENCE unless `version` is one at which `object` had the spec that it has now:
+ * a client that read it then replaces a spec that it knows. What the swarm itself has written about
+ * the object since then (the state of a node, the progress of an update) is no conflict.
+ */
+export function refuseStale({ meta }: ObjectTypes[Kind], version: number): void {
+  const newest = meta?.version?.index ?? 0;
+  const oldest = meta?.specVersion?.index ?? newest;
+  if (version < oldest || version > newest) throw outOfSequence();
 }

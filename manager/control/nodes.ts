@@ -5,9 +5,9 @@ import type { NodeSpec } from '../../proto/gen/swarm/specs.ts';
 import { NodeRole, NodeState, TaskState } from '../../proto/gen/swarm/types.ts';
 import type { ReadTx } from '../store/types.ts';
 import {
-  atVersion,
   type ControlContext,
   now,
+  refuseStale,
   requireObject,
   writeObject,
 } from './control-context.ts';
@@ -30,8 +30,9 @@ export async function updateNode(
   await confirmDemotion(context, id, spec);
   return writeObject(context, 'node', (tx) => {
     const node = requireObject(tx, 'node', id);
+    refuseStale(node, version);
     if (isDemotion(node, spec)) refuseDemotion(context, tx, node);
-    const updated = atVersion({ ...node, spec }, version);
+    const updated = { ...node, spec };
     tx.update('node', updated);
     return updated;
   });

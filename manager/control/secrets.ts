@@ -3,7 +3,7 @@ import { newId } from '../../common/ids.ts';
 import type { Config, Secret } from '../../proto/gen/swarm/objects.ts';
 import type { ConfigSpec, SecretSpec } from '../../proto/gen/swarm/specs.ts';
 import type { ReadTx } from '../store/types.ts';
-import { atVersion, type ControlContext, requireObject, writeObject } from './control-context.ts';
+import { type ControlContext, refuseStale, requireObject, writeObject } from './control-context.ts';
 import { validateConfig, validateLabelsOnly, validateSecret } from './validate-secret.ts';
 
 /** Throws SWM_INVALID_ARGUMENT, SWM_CONFLICT for a taken name. */
@@ -25,9 +25,10 @@ export async function updateSecret(
 ): Promise<Secret> {
   return writeObject(context, 'secret', (tx) => {
     const secret = requireObject(tx, 'secret', id);
+    refuseStale(secret, version);
     validateLabelsOnly(secret.spec, spec);
     const relabelled = { ...(secret.spec as SecretSpec), annotations: spec.annotations };
-    const updated = atVersion({ ...secret, spec: relabelled }, version);
+    const updated = { ...secret, spec: relabelled };
     tx.update('secret', updated);
     return updated;
   });
@@ -61,9 +62,10 @@ export async function updateConfig(
 ): Promise<Config> {
   return writeObject(context, 'config', (tx) => {
     const config = requireObject(tx, 'config', id);
+    refuseStale(config, version);
     validateLabelsOnly(config.spec, spec);
     const relabelled = { ...(config.spec as ConfigSpec), annotations: spec.annotations };
-    const updated = atVersion({ ...config, spec: relabelled }, version);
+    const updated = { ...config, spec: relabelled };
     tx.update('config', updated);
     return updated;
   });

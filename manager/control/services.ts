@@ -8,9 +8,9 @@ import { findNetwork, isIngress } from '../allocator/networks.ts';
 import { allocateService } from '../allocator/service.ts';
 import type { ReadTx } from '../store/types.ts';
 import {
-  atVersion,
   type ControlContext,
   now,
+  refuseStale,
   requireObject,
   writeObject,
 } from './control-context.ts';
@@ -55,11 +55,12 @@ export async function updateService(
   if (!rollback) validateService(spec);
   return writeObject(context, 'service', (tx) => {
     const service = requireObject(tx, 'service', id);
+    refuseStale(service, version);
     const wanted = rollback
       ? rolledBack(context, service)
       : respecified(context, service, resolveReferences(tx, spec));
     const allocated = allocateService(tx, wanted);
-    tx.update('service', atVersion(allocated, version));
+    tx.update('service', allocated);
     return allocated;
   });
 }

@@ -1,8 +1,8 @@
 import protobuf from 'protobufjs/minimal.js';
 import type { Task } from '../../proto/gen/swarm/objects.ts';
 import { StoreActionKind, StoreObject } from '../../proto/gen/swarm/store.ts';
-import type { Meta } from '../../proto/gen/swarm/types.ts';
-import { type AnyObject, emptyObject, unwrap, wrap } from './kinds.ts';
+import type { Meta, Version } from '../../proto/gen/swarm/types.ts';
+import { type AnyObject, emptyObject, hasSpecVersion, unwrap, wrap } from './kinds.ts';
 import type { SharedParts } from './shared-parts.ts';
 import { decodeTask, encodeTask } from './task-codec.ts';
 import type { Kind } from './types.ts';
@@ -22,11 +22,21 @@ export interface Action {
   readonly object: AnyObject | undefined;
 }
 
-/** Without the version, which is the index of the entry. */
+/**
+ * Without the version, which is the index of the entry, and with the version of the spec only where
+ * `object` has one: the entry replaces the spec otherwise.
+ */
 export function encodeAction(kind: Kind, object: AnyObject, isNew: boolean): Uint8Array {
-  const meta: Meta = { createdAt: object.meta?.createdAt, updatedAt: object.meta?.updatedAt };
+  const { createdAt, updatedAt, specVersion } = object.meta ?? {};
+  const meta: Meta = { createdAt, updatedAt, specVersion };
   const action = isNew ? StoreActionKind.CREATE : StoreActionKind.UPDATE;
   return actionOf(action, encodeObject(kind, { ...object, meta }));
+}
+
+/** Completes the `meta` of an object that nobody else holds yet, and that the entry at `version` wrote. */
+export function atVersion(kind: Kind, object: AnyObject, version: Version): void {
+  const specVersion = hasSpecVersion(kind) ? (object.meta?.specVersion ?? version) : undefined;
+  Object.assign(object, { meta: { ...object.meta, version, specVersion } });
 }
 
 export function encodeRemoval(kind: Kind, id: string): Uint8Array {
@@ -47,7 +57,8 @@ export function decodeTransaction(index: number, data: Uint8Array, shared: Share
     if (!known) continue;
     const [kind, object] = known;
     const removed = action === StoreActionKind.REMOVE;
-    actions.push({ kind, id: object.id, object: removed ? undefined : versioned(object, index) });
+    if (!removed) atVersion(kind, object, { index });
+    actions.push({ kind, id: object.id, object: removed ? undefined : object });
   }
   return actions;
 }
@@ -117,9 +128,4 @@ function* items(bytes: Uint8Array): Iterable<Uint8Array> {
     if (tag === ITEM_TAG) yield reader.bytes();
     else reader.skipType(tag & 7);
   }
-}
-
-/** A freshly decoded object, which nobody else holds yet, at its version. */
-function versioned(object: AnyObject, index: number): AnyObject {
-  return Object.assign(object, { meta: { ...object.meta, version: { index } } });
 }

@@ -53,9 +53,18 @@ export function emptyObject(kind: Kind, id: string): AnyObject {
  */
 export function uniqueName(kind: Kind, object: AnyObject): string | undefined {
   if (kind === 'node' || kind === 'task') return undefined;
-  const { annotations } =
-    kind === 'extension' || kind === 'resource' ? annotated(object) : spec(object);
-  return annotations?.name || undefined;
+  const named = kind === 'extension' || kind === 'resource' ? annotated(object) : specOf(object);
+  return named?.annotations?.name || undefined;
+}
+
+/** Whether it is remembered when the spec was last replaced: those of tasks never are. */
+export function hasSpecVersion(kind: Kind): boolean {
+  return kind !== 'task';
+}
+
+/** Objects are immutable: the same spec is the same object. */
+export function hasSameSpec(a: AnyObject, b: AnyObject): boolean {
+  return specOf(a) === specOf(b);
 }
 
 const messages = {
@@ -79,6 +88,6 @@ function annotated(object: AnyObject): Annotated {
   return object as Annotated;
 }
 
-function spec(object: AnyObject): Annotated {
-  return (object as { spec?: Annotated }).spec ?? {};
+function specOf(object: AnyObject): Annotated | undefined {
+  return (object as { spec?: Annotated }).spec;
 }

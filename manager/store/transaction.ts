@@ -1,7 +1,7 @@
 import type { Meta } from '../../proto/gen/swarm/types.ts';
-import { type Action, encodeAction, encodeRemoval, encodeTransaction } from './codec.ts';
+import { type Action, atVersion, encodeAction, encodeRemoval, encodeTransaction } from './codec.ts';
 import { idTaken, nameTaken, notFound, outOfSequence } from './errors.ts';
-import { type AnyObject, uniqueName } from './kinds.ts';
+import { type AnyObject, hasSameSpec, uniqueName } from './kinds.ts';
 import type { Overlay, OverlayEntry } from './overlay.ts';
 import type { Kind, ObjectTypes, ReadTx, Selector, WriteTx } from './types.ts';
 
@@ -81,7 +81,8 @@ export class Transaction implements WriteTx {
     const version = current.meta?.version;
     if (object.meta?.version?.index !== version?.index) throw outOfSequence();
     this.#refuseTakenName(kind, object);
-    this.#put(kind, object, { ...current.meta, updatedAt: this.#now });
+    const specVersion = hasSameSpec(object, current) ? current.meta?.specVersion : undefined;
+    this.#put(kind, object, { ...current.meta, specVersion, updatedAt: this.#now });
   }
 
   remove(kind: Kind, id: string): void {
@@ -116,8 +117,8 @@ export class Transaction implements WriteTx {
    */
   seal(index: number): readonly Action[] {
     const version = { index };
-    for (const { object } of this.#changes.values()) {
-      if (object) Object.assign(object, { meta: { ...object.meta, version } });
+    for (const { kind, object } of this.#changes.values()) {
+      if (object) atVersion(kind, object, version);
     }
     return [...this.#changes.values()];
   }

@@ -66,6 +66,8 @@ export interface WriteTx extends ReadTx {
    * Replaces an object. Throws SWM_NOT_FOUND, SWM_CONFLICT on a taken name, and SWM_OUT_OF_SEQUENCE
    * ("update out of sequence") unless `object.meta.version` is the version of the object in this
    * transaction's view. Code that read the object in the same transaction always passes.
+   * `meta.specVersion` becomes the new version unless `object.spec` is the very spec of the object
+   * in this view: writers keep the specs that they do not replace.
    */
   update<K extends Kind>(kind: K, object: ObjectTypes[K]): void;
   /** Throws SWM_NOT_FOUND. */

@@ -63,6 +63,25 @@ test('an update of an old version is refused', async () => {
   });
 });
 
+test("what the swarm itself writes about a node makes nobody's update stale", async () => {
+  const bench = await controlBench();
+  const read = await addNode(bench, 'w1', WORKER);
+  await bench.store.update((tx) => {
+    const node = tx.get('node', 'w1') as Node;
+    tx.update('node', { ...node, status: { ...node.status!, state: NodeState.DOWN } });
+  });
+  const spec = NodeSpec.fromPartial({ ...read.spec, desiredRole: MANAGER });
+  const version = read.meta?.version?.index ?? 0;
+  const promoted = await bench.control.updateNode('w1', version, spec);
+  assert.equal(promoted.spec?.desiredRole, MANAGER);
+  assert.equal(promoted.status?.state, NodeState.DOWN, 'nothing of it is lost');
+  const stale = { code: 'SWM_OUT_OF_SEQUENCE' };
+  await assert.rejects(bench.control.updateNode('w1', version, spec), stale);
+  const newest = promoted.meta?.version?.index ?? 0;
+  await assert.rejects(bench.control.updateNode('w1', newest + 1, spec), stale);
+  await bench.control.updateNode('w1', newest, spec);
+});
+
 test('a demotion waits for word of those that stay, and is not written down without', async () => {
   const bench = await controlBench();
   const node = await addNode(bench, 'm1', MANAGER);

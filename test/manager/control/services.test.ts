@@ -136,6 +136,20 @@ test('an update of an old version is refused', async () => {
   );
 });
 
+test('an update of what was read before the swarm rolled back is refused', async () => {
+  const { control, store } = await controlBench();
+  const first = await control.createService(serviceSpec('web'));
+  const spec = reimaged(first.spec, 'busybox:2');
+  const second = await control.updateService(first.id, versionOf(first), spec, false);
+  await store.update((tx) => {
+    const service = tx.get('service', first.id) as Service;
+    tx.update('service', { ...service, spec: service.previousSpec, previousSpec: undefined });
+  });
+  await assert.rejects(control.updateService(first.id, versionOf(second), spec, false), {
+    code: 'SWM_OUT_OF_SEQUENCE',
+  });
+});
+
 test('a rollback swaps the specs, and needs one before', async () => {
   const { control } = await controlBench();
   const first = await control.createService(serviceSpec('web'));

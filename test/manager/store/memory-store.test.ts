@@ -123,6 +123,36 @@ test('an update of a stale copy is out of sequence', async () => {
   );
 });
 
+test('the version of a spec is that of the entry that replaced it last', async () => {
+  const { store } = localStore();
+  const versions = () => {
+    const { version, specVersion } = store.view((tx) => tx.get('service', 's1'))!.meta!;
+    return [version?.index, specVersion?.index];
+  };
+  await store.update((tx) => tx.create('service', named.service('s1')));
+  assert.deepEqual(versions(), [1, 1]);
+  const mark = () =>
+    store.update((tx) =>
+      tx.update('service', { ...tx.get('service', 's1')!, pendingDelete: true }),
+    );
+  await mark();
+  assert.deepEqual(versions(), [2, 1]);
+  await store.update((tx) => {
+    const { spec } = named.service('s1');
+    tx.update('service', { ...tx.get('service', 's1')!, spec });
+    tx.update('service', { ...tx.get('service', 's1')!, pendingDelete: false });
+  });
+  assert.deepEqual(versions(), [3, 3]);
+  await mark();
+  assert.deepEqual(versions(), [4, 3]);
+});
+
+test('tasks keep no version of their spec', async () => {
+  const { store } = localStore();
+  await store.update((tx) => tx.create('task', task('t1')));
+  assert.equal(store.view((tx) => tx.get('task', 't1'))?.meta?.specVersion, undefined);
+});
+
 test('a commit reports the net change of each object', async () => {
   const { store } = localStore();
   const commits: Commit[] = [];

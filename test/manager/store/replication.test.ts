@@ -5,6 +5,7 @@ import { systemClock } from '../../../common/clock.ts';
 import { emptyObject, kinds, wrap } from '../../../manager/store/kinds.ts';
 import { MemoryStore } from '../../../manager/store/memory-store.ts';
 import type { Kind, ObjectTypes, ReadTx, Selector, WriteTx } from '../../../manager/store/types.ts';
+import type { Service } from '../../../proto/gen/swarm/objects.ts';
 import { StoreObject } from '../../../proto/gen/swarm/store.ts';
 import { LocalProposer } from '../../support/local-proposer.ts';
 import { localStore } from '../../support/local-store.ts';
@@ -33,6 +34,8 @@ function perform(tx: WriteTx, w: Write): void {
   } else if (w.kind === 'task') {
     const fields = { serviceId: `s${w.value}`, slot: w.value, nodeId: `h${w.value % 2}` };
     put(tx, 'task', { ...task(w.id, fields), meta: existing?.meta });
+  } else if (existing && w.value === 0) {
+    tx.update('service', { ...(existing as Service), pendingDelete: true });
   } else {
     put(tx, 'service', { ...named.service(w.id, `${w.id}-${w.value}`), meta: existing?.meta });
   }
