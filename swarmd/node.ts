@@ -1,4 +1,4 @@
-import { sleep } from '../common/clock.ts';
+import { unlessAborted } from '../common/abort.ts';
 import { durationMs } from '../common/duration.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../common/errors.ts';
 import {
@@ -33,10 +33,10 @@ import {
 import { managerAddr, nodeRecord, relocated } from './node-record.ts';
 import { NodeStanding } from './node-standing.ts';
 import { recoverMembership } from './recovery.ts';
+import { StartAttempts } from './start-attempts.ts';
 
 /** As Docker: after this `join` answers, and goes on in the background. */
 const JOIN_TIMEOUT_MS = 20_000;
-const RETRY_MS = 2_000;
 
 export interface SwarmNodeInit {
   readonly stateDir: string;
@@ -53,7 +53,7 @@ export class SwarmNode implements SwarmNodeApi {
   readonly #factory: MembershipFactory;
   readonly #changes: Changes;
   readonly #standing = new NodeStanding();
-  readonly #stopping = new AbortController();
+  readonly #starts: StartAttempts;
 
   constructor(components: MembershipComponents, init: SwarmNodeInit) {
     this.#components = components;
@@ -63,6 +63,12 @@ export class SwarmNode implements SwarmNodeApi {
       ...init,
       managers: () => this.#standing.membership?.managers,
       onChange: () => this.#standing.tell(),
+    });
+    this.#starts = new StartAttempts({
+      ...components,
+      standing: this.#standing,
+      reload: ({ record, unlockKey }) => this.#restore(record, unlockKey),
+      isFinal: (error) => this.#isDamage(error),
     });
   }
 
@@ -109,7 +115,7 @@ export class SwarmNode implements SwarmNodeApi {
       const record = await relocated(stored, { stateDir, logger });
       standing.set('pending');
       standing.membership = await this.#restore(record);
-      if (standing.membership) void this.#keepStarting(standing.membership);
+      if (standing.membership) this.#starts.begin(standing.membership);
     } catch (error) {
       if (!this.#isDamage(error)) throw error;
     }
@@ -117,7 +123,7 @@ export class SwarmNode implements SwarmNodeApi {
 
   async stop(): Promise<void> {
     const reason = new SwarmError('SWM_UNAVAILABLE', 'the daemon stops');
-    this.#stopping.abort(reason);
+    this.#starts.close();
     await this.#changes.interrupt(reason);
     await this.#standing.membership?.stop();
   }
@@ -127,8 +133,10 @@ export class SwarmNode implements SwarmNodeApi {
       const standing = this.#standing;
       if (standing.locked) throw unlockKeyNeeded();
       if (standing.damage) throw standing.damage;
-      if (request.forceNewCluster && standing.membership)
-        return this.#forceNewCluster(request, signal);
+      const { membership: present } = standing;
+      if (request.forceNewCluster && present) {
+        return this.#forceNewCluster(request, present, signal);
+      }
       const record = nodeRecord(request, request.dataPathPort, []);
       const { stateDir } = this.#init;
       const validity = request.spec.caConfig?.nodeCertExpiry;
@@ -187,6 +195,7 @@ export class SwarmNode implements SwarmNodeApi {
     const reason = new SwarmError('SWM_UNAVAILABLE', 'this node was told to leave');
     const interrupted = await this.#changes.interrupt(reason);
     await this.#changes.run(async () => {
+      await this.#starts.end();
       const standing = this.#standing;
       const { membership } = standing;
       if (standing.damage && !force) throw standing.damage;
@@ -204,7 +213,7 @@ export class SwarmNode implements SwarmNodeApi {
 
   /** A manager that has no quorum yet is unlocked all the same: it serves when it has one. */
   unlock(key: string): Promise<void> {
-    return this.#changes.run(async () => {
+    return this.#changes.run(async (signal) => {
       const standing = this.#standing;
       if (!standing.locked) throw new SwarmError('SWM_CONFLICT', 'swarm is not locked');
       const membership = await this.#restore(standing.locked.record, parseUnlockKey(key));
@@ -212,8 +221,8 @@ export class SwarmNode implements SwarmNodeApi {
       standing.open();
       standing.membership = membership;
       standing.set('pending');
-      void this.#keepStarting(membership);
-      await this.#attempted();
+      this.#starts.begin(membership);
+      await this.#attempted(signal);
     });
   }
 
@@ -231,15 +240,19 @@ export class SwarmNode implements SwarmNodeApi {
   }
 
   /** Resolves once the first attempt to start succeeded; rejects when it failed. */
-  async #attempted(): Promise<void> {
+  async #attempted(signal: AbortSignal): Promise<void> {
     const standing = this.#standing;
-    await new Promise<void>((resolve) => {
-      const unsubscribe = this.onState(() => {
-        if (standing.phase === 'pending') return;
-        unsubscribe();
-        resolve();
+    let unsubscribe = () => {};
+    const attempted = new Promise<void>((resolve) => {
+      unsubscribe = this.onState(() => {
+        if (standing.phase !== 'pending') resolve();
       });
     });
+    try {
+      await unlessAborted(attempted, signal);
+    } finally {
+      unsubscribe();
+    }
     if (standing.phase === 'active') return;
     const message = `swarm component could not be started: ${standing.error || standing.phase}`;
     throw new SwarmError('SWM_UNAVAILABLE', message);
@@ -267,40 +280,6 @@ export class SwarmNode implements SwarmNodeApi {
     }
   }
 
-  /** After a restart of the daemon: what fails now may work later, so it goes on trying. */
-  async #keepStarting(first: Membership): Promise<void> {
-    const { clock, logger } = this.#components;
-    const { signal } = this.#stopping;
-    const standing = this.#standing;
-    let wasOut = false;
-    for (let membership: Membership | undefined = first; membership; ) {
-      try {
-        await membership.start();
-        if (standing.membership === membership) standing.set('active');
-        return;
-      } catch (error) {
-        if (signal.aborted || standing.membership !== membership) return;
-        await membership.stop().catch(() => undefined);
-        if (this.#isDamage(error)) return;
-        logger.error({ err: errorMessage(error) }, 'the node could not start');
-        // Whoever was removed from the managers has dropped its log, and the next attempt enters anew.
-        const isOut: boolean = !wasOut && isSwarmError(error, 'SWM_NOT_MANAGER');
-        wasOut ||= isOut;
-        if (!isOut) standing.set('error', errorMessage(error));
-      }
-      await sleep(clock, RETRY_MS, signal).catch(() => undefined);
-      // Somebody made it leave, or begin anew, in the meantime.
-      if (signal.aborted || standing.membership !== membership) return;
-      try {
-        membership = await this.#restore(membership.record, membership.unlockKey);
-      } catch (error) {
-        if (!this.#isDamage(error)) throw error;
-        return;
-      }
-      standing.membership = membership;
-    }
-  }
-
   /** If so, it is reported, and not tried again: another try would find the same. */
   #isDamage(error: unknown): boolean {
     if (!isSwarmError(error, 'SWM_DAMAGED')) return false;
@@ -310,18 +289,25 @@ export class SwarmNode implements SwarmNodeApi {
   }
 
   /** Undefined when this machine is locked and `unlockKey` is not given. */
-  async #restore(
-    record: NodeRecord,
-    unlockKey?: Uint8Array,
-    mode?: ManagerMode,
-  ): Promise<Membership | undefined> {
+  async #restore(record: NodeRecord, unlockKey?: Uint8Array): Promise<Membership | undefined> {
     try {
-      return await this.#factory.load(record, unlockKey, mode);
+      return await this.#factory.load(record, unlockKey);
     } catch (error) {
       if (!isSwarmError(error, 'SWM_LOCKED')) throw error;
       const identity = await SecurityConfig.peek(swarmDir(this.#init.stateDir));
       this.#standing.lock({ nodeId: identity?.nodeId ?? '', record });
       return undefined;
+    }
+  }
+
+  /** After a change that failed: the membership on disk is taken up again as it was. */
+  async #goBackTo(record: NodeRecord, unlockKey: Uint8Array | undefined): Promise<void> {
+    const standing = this.#standing;
+    try {
+      standing.membership = await this.#restore(record, unlockKey);
+      if (standing.membership) this.#starts.begin(standing.membership);
+    } catch (error) {
+      if (!this.#isDamage(error)) standing.set('error', errorMessage(error));
     }
   }
 
@@ -336,14 +322,20 @@ export class SwarmNode implements SwarmNodeApi {
   }
 
   /** What the request leaves open stays as it is. */
-  async #forceNewCluster(request: InitRequest, signal: AbortSignal): Promise<string> {
-    const standing = this.#standing;
-    const old = standing.membership as Membership;
-    if (old.role !== NodeRole.MANAGER) {
-      throw new SwarmError('SWM_NOT_MANAGER', `node ${old.nodeId} is not a manager of its swarm`, {
+  async #forceNewCluster(
+    request: InitRequest,
+    { nodeId, role }: Membership,
+    signal: AbortSignal,
+  ): Promise<string> {
+    if (role !== NodeRole.MANAGER) {
+      throw new SwarmError('SWM_NOT_MANAGER', `node ${nodeId} is not a manager of its swarm`, {
         hint: 'run it on a node that was a manager: only managers have the state of the swarm',
       });
     }
+    await this.#starts.end();
+    const standing = this.#standing;
+    const old = standing.membership;
+    if (!old) throw standing.damage ?? unlockKeyNeeded();
     const { advertiseAddr, listenAddr, dataPathAddr, dataPathPort } = old.record;
     const kept = {
       advertiseAddr: request.advertiseAddr || advertiseAddr,
@@ -353,21 +345,19 @@ export class SwarmNode implements SwarmNodeApi {
     const record = nodeRecord(kept, request.dataPathPort || dataPathPort, []);
     await old.stop();
     standing.set('pending');
-    const { unlockKey } = old;
-    const membership = await this.#restore(record, unlockKey, { type: 'force-new-cluster' });
-    if (!membership) throw new SwarmError('SWM_INTERNAL', 'the certificate of this node is gone');
-    standing.membership = membership;
+    let membership: Membership | undefined;
     try {
+      membership = await this.#factory.load(record, old.unlockKey, { type: 'force-new-cluster' });
+      standing.membership = membership;
       await membership.start();
       await membership.ready(signal);
     } catch (error) {
-      await membership.stop().catch(() => undefined);
-      standing.membership = await this.#restore(old.record, membership.unlockKey);
-      if (standing.membership) void this.#keepStarting(standing.membership);
+      await membership?.stop().catch(() => undefined);
+      await this.#goBackTo(old.record, (membership ?? old).unlockKey);
       throw error;
     }
-    await writeNodeRecord(this.#init.stateDir, membership.record);
     standing.set('active');
+    await writeNodeRecord(this.#init.stateDir, membership.record);
     return membership.nodeId;
   }
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { systemClock } from '../../common/clock.ts';
+import { type Clock, systemClock } from '../../common/clock.ts';
 import { silentLogger } from '../../common/logger.ts';
 import { systemRandom } from '../../common/random.ts';
 import type { Manager, ManagerApi } from '../../manager/index.ts';
@@ -106,6 +106,58 @@ test('a manager that leaves does not come in again when it hears that it is out'
   await first.manager!.read(() => undefined);
 });
 
+test('a node that leaves while it starts is gone for good', async (t) => {
+  const { stateDir } = await stoppedManager(t);
+  const joining = gate();
+  const node = startable(t, stateDir, () => joining.passed);
+  await node.start();
+  const leaving = node.leave(true);
+  joining.open();
+  await leaving;
+  assert.equal(node.state().localNodeState, 'inactive');
+  assert.equal(existsSync(swarmDir(stateDir)), false);
+});
+
+test('files that cannot be read are tried again, until they can', async (t) => {
+  const { stateDir } = await stoppedManager(t);
+  const certificates = path.join(swarmDir(stateDir), 'certificates');
+  const setTimer: Clock['setTimer'] = (ms, fn) => systemClock.setTimer(ms / 20, fn);
+  const joinSwarm = failsOnce(async () => {
+    await rename(certificates, `${certificates}.away`);
+    await writeFile(certificates, 'no directory');
+  });
+  const node = startable(t, stateDir, joinSwarm, { ...systemClock, setTimer });
+  await node.start();
+  await eventually(() => assert.match(node.state().error, /ENOTDIR/));
+  await rm(certificates);
+  await rename(`${certificates}.away`, certificates);
+  await eventually(() => assert.equal(node.state().localNodeState, 'active'));
+});
+
+test('a daemon that stops does not wait for a locked manager that does not start', async (t) => {
+  const { stateDir, unlockKey } = await stoppedManager(t, { autolock: true });
+  const joining = gate();
+  const node = startable(t, stateDir, () => joining.passed);
+  await node.start();
+  assert.equal(node.state().localNodeState, 'locked');
+  const refused = assert.rejects(node.unlock(unlockKey), { message: 'the daemon stops' });
+  await eventually(() => assert.equal(node.state().localNodeState, 'pending'));
+  await node.stop();
+  await refused;
+});
+
+test('a manager with damaged files is not made the only one, and says so', async (t) => {
+  const stateDir = await tempDir(t);
+  const node = startable(t, stateDir);
+  await beginSwarm(node);
+  const key = path.join(swarmDir(stateDir), 'raft', 'keys.json');
+  await writeFile(key, 'cut off');
+  await assert.rejects(beginSwarm(node, { forceNewCluster: true }), { code: 'SWM_DAMAGED' });
+  const { localNodeState, error } = node.state();
+  assert.equal(localNodeState, 'error');
+  assert.match(error, /keys\.json/);
+});
+
 /** Word of the removal comes before the answer of whoever carried it out. */
 function answerLate(manager: ManagerApi): void {
   const leaving = manager as Manager;
@@ -150,20 +202,52 @@ async function join(node: SwarmNode, remote: string, joinToken: string): Promise
 }
 
 /** Resolves with the address of its manager. */
-async function beginSwarm(node: SwarmNode): Promise<string> {
+async function beginSwarm(
+  node: SwarmNode,
+  { autolock = false, forceNewCluster = false } = {},
+): Promise<string> {
   const addr = await freeAddr();
   await node.init({
     listenAddr: addr,
     advertiseAddr: addr,
     dataPathAddr: '',
     dataPathPort: 0,
-    forceNewCluster: false,
-    spec: defaultClusterSpec,
+    forceNewCluster,
+    spec: { ...defaultClusterSpec, encryptionConfig: { autoLockManagers: autolock } },
     availability: NodeSpec_Availability.ACTIVE,
     defaultAddrPool: [],
     subnetSize: 0,
   });
   return addr;
+}
+
+/** What a manager leaves on disk whose daemon was stopped. */
+async function stoppedManager(t: TestContext, { autolock = false } = {}) {
+  const stateDir = await tempDir(t);
+  const node = startable(t, stateDir);
+  await beginSwarm(node, { autolock });
+  const unlockKey = await node.manager!.unlockKey();
+  await node.stop();
+  return { stateDir, unlockKey };
+}
+
+function gate(): { readonly passed: Promise<undefined>; open(): void } {
+  let open = () => {};
+  const passed = new Promise<undefined>((resolve) => {
+    open = () => resolve(undefined);
+  });
+  return { passed, open };
+}
+
+/** Fails the first time, when `before` is over. */
+function failsOnce(before: () => Promise<void>): () => Promise<undefined> {
+  let first = true;
+  return async () => {
+    if (!first) return undefined;
+    first = false;
+    await before();
+    throw new Error('not yet');
+  };
 }
 
 function startable(
