@@ -109,21 +109,16 @@ export class Manager implements ManagerApi {
     return this.#consensus?.isLeader ?? false;
   }
 
-  /** False for one that has no log, since the others let it in no more. */
-  get takesPart(): boolean {
-    return this.#consensus !== undefined;
-  }
-
   /** Why this manager takes part in Raft no more, although nobody stopped or removed it. */
   get failure(): SwarmError | undefined {
     return this.#failure;
   }
 
   /**
-   * Rejects, with nothing left running: with SWM_FAILED_PRECONDITION when the address is taken, and
-   * with whatever kept a cluster from being begun or entered. After a restart without a quorum it
-   * resolves nevertheless, so that the node can be looked at and recovered; so it does when this
-   * node is no manager any more and has not heard of it yet.
+   * Rejects, with nothing left running: with SWM_FAILED_PRECONDITION when the address is taken, with
+   * SWM_PERMISSION_DENIED when the others say that this node is no manager, and with whatever kept a
+   * cluster from being begun or entered. After a restart without a quorum it resolves nevertheless,
+   * so that the node can be looked at and recovered.
    */
   async start(): Promise<void> {
     try {
@@ -148,11 +143,6 @@ export class Manager implements ManagerApi {
       await this.#lockKeeper.start();
       await this.#serving(consensus);
     } catch (error) {
-      if (this.#init.mode.type === 'restart' && isSwarmError(error, 'SWM_PERMISSION_DENIED')) {
-        const details = { err: errorMessage(error) };
-        this.#components.logger.warn(details, 'this node is no manager any more');
-        return;
-      }
       await this.stop();
       // Its log is of no use: the next start enters anew, if this node is to be a manager.
       if (isSwarmError(error, 'SWM_NOT_MANAGER')) await this.discardState();

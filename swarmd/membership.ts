@@ -3,14 +3,7 @@ import { errorMessage } from '../common/errors.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
 import type { Pacing } from '../common/slices.ts';
-import {
-  type KeyFile,
-  Manager,
-  type ManagerMode,
-  readManagerKeys,
-  removeManagerState,
-  type SecurityConfig,
-} from '../manager/index.ts';
+import type { KeyFile, Manager, ManagerMode, SecurityConfig } from '../manager/index.ts';
 import { gossipPeerId, type NetDriverApi } from '../netdriver/index.ts';
 import { IssuanceState, type NodeDescription, NodeRole } from '../proto/gen/swarm/types.ts';
 import {
@@ -23,11 +16,11 @@ import {
 } from '../worker/index.ts';
 import { dialable, hostOf, joinHostPort, splitHostPort } from './addresses.ts';
 import type { SystemInfo } from './api/node-api.ts';
-import { hasRoom } from './disk-room.ts';
+import { ManagerKeeper } from './manager-keeper.ts';
 import { describeNode } from './node-description.ts';
 import { gossipKey, type NodeRecord, swarmDir, tasksDir, writeNodeRecord } from './node-files.ts';
+import { WorkQueue } from './work-queue.ts';
 
-const MANAGER_RETRY_MS = 2_000;
 const DESCRIBE_AFTER_MS = 500;
 const REFUSAL_HINT = 'leave with "swarmctl leave --force", after which this machine can join again';
 
@@ -60,34 +53,34 @@ export interface MembershipInit {
 }
 
 /**
- * One node's life in one swarm: certificate, gossip, agent, and a manager while the certificate's
- * role says so.
+ * One node's life in one swarm: certificate, gossip, agent, and the keeper of the manager that it has
+ * while the certificate's role says so.
  */
 export class Membership {
   readonly #components: MembershipComponents;
   readonly #init: MembershipInit;
   readonly securityConfig: SecurityConfig;
+  readonly #keeper: ManagerKeeper;
+  /** What the managers say of this node is applied one after the other. */
+  readonly #queue: WorkQueue;
   #record: NodeRecord;
-  #manager: Manager | undefined;
   #agent: AgentApi | undefined;
-  #stopped = false;
-  /** Whoever leaves is removed from the managers, and is not to come in again for it. */
-  #leaving = false;
-  /** Role changes and attachments are applied one after the other. */
-  #work: Promise<void> = Promise.resolve();
   #unsubscribe: (() => void)[] = [];
   #refusal = '';
-  #trouble = '';
-  /** What the last manager of this node had locked its files with; also one that did not start. */
-  #unlockKey: Uint8Array | undefined;
   #describing: Timer | undefined;
 
   constructor(components: MembershipComponents, init: MembershipInit) {
     this.#components = components;
     this.#init = init;
     this.#record = init.record;
-    this.#unlockKey = init.keys?.unlockKey;
     this.securityConfig = init.securityConfig;
+    this.#queue = new WorkQueue(components);
+    const { clock, random, logger, netdriver: gossip, yieldTurn, onProposed } = components;
+    const { securityConfig, keys, onChange } = init;
+    this.#keeper = new ManagerKeeper(
+      { clock, random, logger, gossip, yieldTurn, onProposed, securityConfig },
+      { stateDir: swarmDir(init.stateDir), record: () => this.#record, keys, onChange },
+    );
   }
 
   get nodeId(): string {
@@ -99,12 +92,12 @@ export class Membership {
   }
 
   get manager(): Manager | undefined {
-    return this.#manager;
+    return this.#keeper.manager;
   }
 
   /** What a restart of the manager needs; undefined while it is not locked. */
   get unlockKey(): Uint8Array | undefined {
-    return this.#manager ? this.#manager.heldUnlockKey : this.#unlockKey;
+    return this.#keeper.unlockKey;
   }
 
   get record(): NodeRecord {
@@ -118,12 +111,12 @@ export class Membership {
   /** Where managers can be asked: the own one first, which may not be reached where it advertises. */
   get managers(): readonly string[] {
     const { listenAddr, managers } = this.#record;
-    return this.#manager ? [dialable(listenAddr), ...managers] : managers;
+    return this.manager ? [dialable(listenAddr), ...managers] : managers;
   }
 
   /** Why managers and this node do not come together, or its manager not up; '' while all is well. */
   get trouble(): string {
-    return this.#refusal || this.#expiry() || this.#trouble;
+    return this.#refusal || this.#expiry() || this.#keeper.trouble;
   }
 
   /** Starts everything; resolves without waiting for the first session. */
@@ -132,9 +125,7 @@ export class Membership {
     const seed = await gossipKey(this.#init.stateDir, () => this.#components.random.bytes(32));
     await this.#joinGossip(seed);
     await this.securityConfig.start();
-    if (this.role === NodeRole.MANAGER) {
-      await this.#startManager(this.#init.managerMode, this.#init.keys);
-    } else await this.#forgetManager();
+    await this.#keeper.start(this.#init.managerMode);
     this.#agent = await this.#createAgent(seed);
     engine.setSwarmAttacher(this.#agent.attacher);
     this.#unsubscribe = [
@@ -151,49 +142,36 @@ export class Membership {
 
   /** Writes it down, to be taken up by the next start of the daemon. */
   keep(): Promise<void> {
-    const kept = this.#work.then(() => writeNodeRecord(this.#init.stateDir, this.#record));
-    this.#work = kept.catch(() => undefined);
-    return kept;
+    return this.#queue.run(() => writeNodeRecord(this.#init.stateDir, this.#record));
   }
 
   /** The daemon ends, the membership does not: containers and networks stay as they are. */
   async stop(): Promise<void> {
     await this.#halt();
     await this.#agent?.stop({ leave: false });
-    await this.#manager?.stop();
+    await this.#keeper.stop();
     await this.securityConfig.stop();
   }
 
   /** Leaves the swarm. What is on disk is the caller's to remove. */
   async leave(force: boolean): Promise<void> {
-    const { logger } = this.#components;
-    const onlyIfForced = (error: unknown) => {
+    await this.#keeper.leaveRaft(force).catch((error: unknown) => {
       if (!force) throw error;
-      logger.warn({ err: errorMessage(error) }, 'left without the consent of the other managers');
-    };
-    this.#leaving = true;
-    // One that is just starting may have become a member.
-    await this.#work;
-    try {
-      await this.#manager?.leaveRaft(force).catch(onlyIfForced);
-    } catch (error) {
-      this.#leaving = false;
-      throw error;
-    }
+      const details = { err: errorMessage(error) };
+      this.#components.logger.warn(details, 'left without the consent of the other managers');
+    });
     await this.#halt();
     await this.#agent?.stop({ leave: true });
-    await this.#manager?.stop();
-    this.#manager = undefined;
+    await this.#keeper.stop();
     await this.securityConfig.stop();
     await this.#components.netdriver.leaveSwarm();
   }
 
   async #halt(): Promise<void> {
-    this.#stopped = true;
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     this.#describing?.cancel();
     this.#components.engine.setSwarmAttacher(undefined);
-    await this.#work;
+    await Promise.all([this.#queue.close(), this.#keeper.close()]);
   }
 
   async #joinGossip(seed: Uint8Array): Promise<void> {
@@ -206,40 +184,6 @@ export class Membership {
       dataPathAddr: this.#record.dataPathAddr,
       dataPathPort: this.#record.dataPathPort,
     });
-  }
-
-  async #startManager(mode: ManagerMode, keys?: KeyFile): Promise<void> {
-    const { clock, random, logger, netdriver, yieldTurn, onProposed } = this.#components;
-    const { securityConfig } = this;
-    // It may be over before it has started; then that is seen to afterwards.
-    let endedEarly: (() => void) | undefined;
-    const ended = (follow: () => void) => {
-      if (this.#manager === manager) follow();
-      else endedEarly = follow;
-    };
-    const manager = new Manager(
-      { clock, random, logger, yieldTurn, onProposed, securityConfig, gossip: netdriver, keys },
-      {
-        stateDir: swarmDir(this.#init.stateDir),
-        listenAddr: this.#record.listenAddr,
-        advertiseAddr: this.#record.advertiseAddr,
-        mode,
-        onRemoved: () => ended(() => this.#enqueue(() => this.#replaceManager(manager))),
-        onFailed: () => ended(() => this.#onFailed(manager)),
-      },
-    );
-    try {
-      await manager.start();
-    } catch (error) {
-      await manager.stop();
-      throw error;
-    } finally {
-      this.#unlockKey = manager.heldUnlockKey;
-    }
-    this.#manager = manager;
-    this.#trouble = '';
-    this.#init.onChange();
-    endedEarly?.();
   }
 
   async #createAgent(seed: Uint8Array): Promise<AgentApi> {
@@ -258,9 +202,9 @@ export class Membership {
         nodeId: this.nodeId,
         description: await this.#describe(seed),
         peers: this.#record.managers.map((addr) => ({ nodeId: '', addr })),
-        localManager: () => (this.#manager ? dialable(this.#record.listenAddr) : undefined),
+        localManager: () => (this.manager ? dialable(this.#record.listenAddr) : undefined),
         onRefused: (reason) => this.#onRefused(reason),
-        onPeers: (peers) => this.#enqueue(() => this.#remember(peers.map((peer) => peer.addr))),
+        onPeers: (peers) => this.#queue.add(() => this.#remember(peers.map((peer) => peer.addr))),
       },
     );
   }
@@ -286,13 +230,13 @@ export class Membership {
   #onSession(state: SessionState): void {
     const { netdriver } = this.#components;
     netdriver.setPeers(state.gossipPeers);
-    this.#enqueue(() => this.securityConfig.trustRoots(state.rootCa));
+    this.#queue.add(() => this.securityConfig.trustRoots(state.rootCa));
     const { node } = state;
     if (!node) return;
-    this.#enqueue(() => netdriver.setNodeAttachments(node.attachments));
-    if (node.role !== this.role) this.#enqueue(() => this.#renewForRole(node.role));
+    this.#queue.add(() => netdriver.setNodeAttachments(node.attachments));
+    if (node.role !== this.role) this.#queue.add(() => this.#renewForRole(node.role));
     else if (node.certificate?.status?.state === IssuanceState.ROTATE) {
-      this.#enqueue(async () => this.securityConfig.requestRenewal());
+      this.#queue.add(async () => this.securityConfig.requestRenewal());
     }
     this.#init.onChange();
   }
@@ -306,11 +250,11 @@ export class Membership {
 
   /** The certificate or the roots are others: the role may be, and the managers wait to hear of it. */
   #onCertificate(seed: Uint8Array): void {
-    this.#enqueue(() => this.#followRole());
+    this.#keeper.followRole();
     // Roots and certificate often change one after the other, and each telling is a registration.
     this.#describing?.cancel();
     this.#describing = this.#components.clock.setTimer(DESCRIBE_AFTER_MS, () =>
-      this.#enqueue(async () => this.#agent?.describe(await this.#describe(seed))),
+      this.#queue.add(async () => this.#agent?.describe(await this.#describe(seed))),
     );
   }
 
@@ -318,88 +262,9 @@ export class Membership {
     if (role !== this.role) await this.securityConfig.renew();
   }
 
-  /** The other managers removed `manager`: it is void. A new one joins if the node is to have one. */
-  async #replaceManager(manager: Manager): Promise<void> {
-    if (this.#manager !== manager || this.#leaving) return;
-    await this.#endManager(manager);
-    await this.#followRole();
-  }
-
-  /** It is begun again from its disk, when there is room on it, and until then left to answer. */
-  #onFailed(manager: Manager): void {
-    this.#init.onChange();
-    const { clock } = this.#components;
-    clock.setTimer(MANAGER_RETRY_MS, async () => {
-      if (this.#stopped || this.#manager !== manager) return;
-      if (await hasRoom(swarmDir(this.#init.stateDir))) {
-        this.#enqueue(() => this.#restartManager(manager));
-      } else this.#onFailed(manager);
-    });
-  }
-
-  async #restartManager(manager: Manager): Promise<void> {
-    if (this.#manager !== manager) return;
-    this.#unlockKey = manager.heldUnlockKey;
-    this.#manager = undefined;
-    this.#init.onChange();
-    await manager.stop();
-    await this.#tryToStart(() => ({ type: 'restart' }));
-  }
-
-  async #endManager(manager: Manager): Promise<void> {
-    this.#manager = undefined;
-    this.#init.onChange();
-    await manager.stop();
-    await manager.discardState();
-    this.#unlockKey = undefined;
-  }
-
-  /** What a manager left that ended with an earlier run, as one that was demoted while it was off. */
-  async #forgetManager(): Promise<void> {
-    await removeManagerState(swarmDir(this.#init.stateDir));
-    this.#unlockKey = undefined;
-    if (this.#trouble === '') return;
-    this.#trouble = '';
-    this.#init.onChange();
-  }
-
-  /**
-   * The certificate changed: a manager is started or ended when its role did. One that the others do
-   * not let in yet (a demotion under way, no quorum) is tried again while the role stays.
-   */
-  async #followRole(): Promise<void> {
-    if (this.role === NodeRole.WORKER && this.#manager) return this.#endManager(this.#manager);
-    if (this.role === NodeRole.WORKER) return this.#forgetManager();
-    await this.#tryToStart(() => ({ type: 'join', remotes: this.#record.managers }));
-  }
-
-  async #tryToStart(mode: () => ManagerMode): Promise<void> {
-    if (this.role !== NodeRole.MANAGER || this.#manager || this.#leaving) return;
-    try {
-      // An earlier attempt may have locked its files before it failed.
-      const stateDir = swarmDir(this.#init.stateDir);
-      const keys = await readManagerKeys(this.#components, stateDir, this.#unlockKey);
-      await this.#startManager(mode(), keys);
-    } catch (error) {
-      const { clock, logger } = this.#components;
-      logger.warn({ err: errorMessage(error) }, 'the manager could not start, and is tried again');
-      this.#trouble = `the manager of this node could not start, and is tried again: ${errorMessage(error)}`;
-      this.#init.onChange();
-      clock.setTimer(MANAGER_RETRY_MS, () => this.#enqueue(() => this.#tryToStart(mode)));
-    }
-  }
-
   async #remember(managers: readonly string[]): Promise<void> {
     if (managers.length === 0) return;
     this.#record = { ...this.#record, managers };
     await writeNodeRecord(this.#init.stateDir, this.#record);
-  }
-
-  #enqueue(work: () => Promise<void>): void {
-    this.#work = this.#work
-      .then(() => (this.#stopped ? undefined : work()))
-      .catch((error: unknown) => {
-        this.#components.logger.error({ err: errorMessage(error) }, 'the node could not follow');
-      });
   }
 }

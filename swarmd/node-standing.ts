@@ -42,10 +42,8 @@ export class NodeStanding {
     return this.#damage;
   }
 
-  /** Undefined also while this node's manager takes no part. */
   get manager(): ManagerApi | undefined {
-    const manager = this.membership?.manager;
-    return manager?.takesPart ? manager : undefined;
+    return this.membership?.manager;
   }
 
   state(): SwarmNodeState {

@@ -42,7 +42,7 @@ test('as a member it is who the certificate says, and knows the managers of its 
 test('a manager knows the others by its log, also without a session', () => {
   const standing = new NodeStanding();
   const members = [{ nodeId: 'm1', addr: '10.0.0.1:2377', raftId: 7 }];
-  const manager = { takesPart: true, members: () => members };
+  const manager = { members: () => members };
   standing.membership = memberOf({ role: NodeRole.MANAGER, manager });
   assert.deepEqual(standing.state().remoteManagers, [{ nodeId: 'm1', addr: '10.0.0.1:2377' }]);
 });
@@ -50,12 +50,11 @@ test('a manager knows the others by its log, also without a session', () => {
 test('of what is wrong, the failure to start comes before trouble, and that before the manager', () => {
   const standing = new NodeStanding();
   const failure = new SwarmError('SWM_UNAVAILABLE', 'The disk is full', { hint: 'Make room.' });
-  const manager = { failure, takesPart: false, members: () => [] };
+  const manager = { failure, members: () => [] };
   standing.membership = memberOf({ role: NodeRole.MANAGER, manager });
   standing.set('active');
   assert.equal(standing.state().error, 'The disk is full. Make room.');
-  assert.equal(standing.manager, undefined, 'a manager that takes no part is none');
-  standing.membership = memberOf({ manager: { ...manager, takesPart: true }, trouble: 'refused' });
+  standing.membership = memberOf({ manager, trouble: 'refused' });
   assert.equal(standing.state().error, 'refused');
   assert.ok(standing.manager);
   standing.set('error', 'no');

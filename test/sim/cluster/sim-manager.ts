@@ -28,6 +28,9 @@ export const CLUSTER_ID = 'cluster';
 /** After which a manager that the others did not let in asks again. */
 const RETRY_MS = 2_000;
 
+/** `later`: the others cannot be asked to let it in, or would not yet. */
+type Outcome = 'started' | 'refused' | 'later';
+
 /** What somebody outside wants to see of a manager. */
 export interface ManagerObserver {
   /** A log is about to be opened: the store is empty, and will be filled. */
@@ -136,25 +139,28 @@ export class SimManager {
 
   async #run(life: ManagerLife, mode: ManagerMode): Promise<void> {
     const { clock } = life.process;
-    while (!(await this.#attempt(life, mode))) await sleep(clock, RETRY_MS);
-    const { manager, consensus } = life;
-    if (!manager?.takesPart) return this.#leave(life, 'the others do not let it in');
+    let outcome = await this.#attempt(life, mode);
+    while (outcome === 'later') {
+      await sleep(clock, RETRY_MS);
+      outcome = await this.#attempt(life, mode);
+    }
+    if (outcome === 'refused') return this.#leave(life, 'the others do not let it in');
+    const { consensus } = life;
     life.ready = true;
     this.#log('ready', `raft id ${consensus?.raftId}, applied ${consensus?.appliedIndex}`);
   }
 
-  /** False when the others cannot be asked to let it in, or would not yet. */
-  async #attempt(life: ManagerLife, mode: ManagerMode): Promise<boolean> {
+  async #attempt(life: ManagerLife, mode: ManagerMode): Promise<Outcome> {
     const manager = await this.#newManager(life, mode);
     life.manager = manager;
     try {
       await manager.start();
-      return true;
+      return 'started';
     } catch (error) {
-      if (isSwarmError(error, 'SWM_PERMISSION_DENIED')) return true;
+      if (isSwarmError(error, 'SWM_PERMISSION_DENIED')) return 'refused';
       if (manager.failure || !isSwarmError(error) || isItsOwn(error)) throw error;
       this.#log('join', errorMessage(error));
-      return false;
+      return 'later';
     }
   }
 
