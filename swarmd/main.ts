@@ -13,11 +13,13 @@ setFlagsFromString('--semi-space-growth-factor=1');
 
 const { parseOptions } = await import('./options.ts');
 const { createLogger } = await import('../common/logger.ts');
+const { setGrpcLogger } = await import('../common/grpc-log.ts');
 const { errorMessage, isSwarmError } = await import('../common/errors.ts');
 const { Daemon } = await import('./daemon.ts');
 
 const options = parseOptions(process.argv);
 const logger = createLogger(options.logLevel);
+setGrpcLogger(logger);
 const daemon = new Daemon({ logger }, options);
 
 process.on('unhandledRejection', (reason) => {
