@@ -21,7 +21,7 @@ export const APPLY_BYTES_MAX = 2 * 1024 * 1024;
 /** Payload of proposals that are not yet applied: beyond it the leader refuses more. */
 export const UNCOMMITTED_BYTES_MAX = 64 * 1024 * 1024;
 
-/** A new manager must answer at its address within this time. */
+/** A manager that is called must answer at its address within this time. */
 export const HEALTH_TIMEOUT_MS = 5000;
 
 /** One proposal. Two of them must fit into a gRPC message. */

@@ -21,7 +21,7 @@ export interface MemberChangesInit {
   readonly checkLeader: () => void;
   readonly status: () => Status;
   readonly isReachable: (raftId: number) => boolean;
-  /** Whether it was heard of after `at`, in milliseconds of the monotonic clock. */
+  /** Whether a Raft message of it came in after `at`, in milliseconds of the monotonic clock. */
   readonly heardSince: (raftId: number, at: number) => boolean;
   /** Resolves when the entry is applied; rejects when leadership is lost. */
   readonly propose: (change: ConfChangeV2) => { index: number; applied: Promise<void> };
@@ -37,6 +37,8 @@ export interface AddRequest {
   /** The id that the node believes to have; 0 says that it has no log, undefined that it may. */
   readonly raftId?: number;
 }
+
+type CallState = 'open' | 'answered' | 'failed';
 
 export const QUORUM_LOSS_MESSAGE =
   "can't remove member from the raft: this would result in a loss of quorum";
@@ -76,21 +78,27 @@ export class MemberChanges {
   }
 
   /**
-   * Throws SWM_FAILED_PRECONDITION when the members without this one would be no quorum. Waits for word
-   * of a quorum of them, a heartbeat long: one that has just died still passes for reachable, and the
-   * removal could not be taken back without it.
+   * Throws SWM_FAILED_PRECONDITION when the members without this one would be no quorum. A member that
+   * died less than an election timeout ago still counts as reachable, and without it the removal could
+   * not be undone. So a quorum of the others must answer a call that is made now, since Raft messages
+   * that arrive now may have been sent by a process that is dead; and it must send Raft messages, since
+   * a manager whose disk has failed still answers calls. Takes about as long as a heartbeat.
    */
   async confirmRemoval(raftId: number): Promise<void> {
     const { checkLeader, isReachable, heardSince } = this.#init;
     const { clock } = this.#components;
-    const asked = clock.monotonic();
-    // Ends, since those who are silent are reachable no longer at some time.
+    const askedAt = clock.monotonic();
+    const calls = new Map<number, CallState>();
+    const mayAnswer = (id: number) => isReachable(id) && calls.get(id) !== 'failed';
+    const hasAnswered = (id: number) => calls.get(id) === 'answered' && heardSince(id, askedAt);
+    // Ends: each call is answered or fails, and a member that stays silent becomes unreachable.
     for (;;) {
       checkLeader();
-      if (!this.#isQuorumWithout(raftId, isReachable)) {
+      if (!this.#isQuorumWithout(raftId, mayAnswer)) {
         throw new SwarmError('SWM_FAILED_PRECONDITION', QUORUM_LOSS_MESSAGE);
       }
-      if (this.#isQuorumWithout(raftId, (id) => heardSince(id, asked))) return;
+      if (this.#isQuorumWithout(raftId, hasAnswered)) return;
+      this.#callVotersExcept(raftId, calls);
       await sleep(clock, RETRY_MS);
     }
   }
@@ -146,6 +154,21 @@ export class MemberChanges {
     if (guarded) await this.confirmRemoval(raftId);
     await this.#change(ConfChangeType.RemoveNode, member);
     logger.info({ member }, 'manager removed from the raft members');
+  }
+
+  /** Calls the voters, but for this one and `raftId`, that `calls` does not have yet. */
+  #callVotersExcept(raftId: number, calls: Map<number, CallState>): void {
+    const { self, status, checkHealth } = this.#init;
+    for (const id of status().confState.voters) {
+      if (id === raftId || id === self.raftId || calls.has(id)) continue;
+      const member = this.#components.membership.get(id);
+      calls.set(id, member ? 'open' : 'failed');
+      if (!member) continue;
+      checkHealth(member).then(
+        () => calls.set(id, 'answered'),
+        () => calls.set(id, 'failed'),
+      );
+    }
   }
 
   #isQuorumWithout(raftId: number, counts: (id: number) => boolean): boolean {

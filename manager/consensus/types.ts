@@ -61,8 +61,8 @@ export interface ConsensusApi extends Proposer {
   /** Leader only. Throws SWM_FAILED_PRECONDITION when the removal would lose quorum. */
   removeMember(raftId: number): Promise<void>;
   /**
-   * Leader only: throws as `removeMember` would, and otherwise changes nothing. Asks the other members,
-   * so that it takes about as long as a heartbeat.
+   * Leader only. Throws as `removeMember` would, and otherwise changes nothing. Calls the other members:
+   * takes about as long as a heartbeat, and a few seconds when one of them does not answer.
    */
   confirmRemoval(raftId: number): Promise<void>;
   transferLeadership(signal?: AbortSignal): Promise<void>;
