@@ -4,13 +4,8 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Clock, systemClock } from '../../common/clock.ts';
-import { silentLogger } from '../../common/logger.ts';
-import { systemRandom } from '../../common/random.ts';
 import type { Manager, ManagerApi } from '../../manager/index.ts';
-import type { NetDriverApi } from '../../netdriver/index.ts';
-import { NodeSpec_Availability } from '../../proto/gen/swarm/specs.ts';
-import { defaultClusterSpec } from '../../swarmd/api/convert/cluster.ts';
-import { SwarmNode } from '../../swarmd/node.ts';
+import type { SwarmNode } from '../../swarmd/node.ts';
 import {
   type NodeRecord,
   readNodeRecord,
@@ -18,11 +13,9 @@ import {
   tasksDir,
   writeNodeRecord,
 } from '../../swarmd/node-files.ts';
-import { onEnd, tempDir } from '../support/cleanup.ts';
+import { tempDir } from '../support/cleanup.ts';
 import { eventually } from '../support/eventually.ts';
-import { freeAddr } from '../support/loopback.ts';
-import { SYSTEM } from './api/bench.ts';
-import { FakeEngine } from './api/fake-engine.ts';
+import { beginSwarm, join, startable, tokens } from './swarm-node.ts';
 
 test('a swarm that was only begun when the daemon died is none', async (t) => {
   const stateDir = await tempDir(t);
@@ -184,43 +177,6 @@ const RECORD: NodeRecord = {
   managers: [],
 };
 
-function tokens({ manager }: SwarmNode) {
-  const [cluster] = manager!.readLocal((tx) => [...tx.all('cluster')]);
-  return cluster!.rootCa!.joinTokens!;
-}
-
-async function join(node: SwarmNode, remote: string, joinToken: string): Promise<void> {
-  const addr = await freeAddr();
-  await node.join({
-    listenAddr: addr,
-    advertiseAddr: addr,
-    dataPathAddr: '',
-    remoteAddrs: [remote],
-    joinToken,
-    availability: NodeSpec_Availability.ACTIVE,
-  });
-}
-
-/** Resolves with the address of its manager. */
-async function beginSwarm(
-  node: SwarmNode,
-  { autolock = false, forceNewCluster = false } = {},
-): Promise<string> {
-  const addr = await freeAddr();
-  await node.init({
-    listenAddr: addr,
-    advertiseAddr: addr,
-    dataPathAddr: '',
-    dataPathPort: 0,
-    forceNewCluster,
-    spec: { ...defaultClusterSpec, encryptionConfig: { autoLockManagers: autolock } },
-    availability: NodeSpec_Availability.ACTIVE,
-    defaultAddrPool: [],
-    subnetSize: 0,
-  });
-  return addr;
-}
-
 /** What a manager leaves on disk whose daemon was stopped. */
 async function stoppedManager(t: TestContext, { autolock = false } = {}) {
   const stateDir = await tempDir(t);
@@ -248,30 +204,4 @@ function failsOnce(before: () => Promise<void>): () => Promise<undefined> {
     await before();
     throw new Error('not yet');
   };
-}
-
-function startable(
-  t: TestContext,
-  stateDir: string,
-  joinSwarm = async () => undefined,
-  clock = systemClock,
-): SwarmNode {
-  // What is asked for goes on, all else comes to nothing.
-  const parts = { joinSwarm, members: () => [], onMembers: () => () => undefined };
-  const netdriver = new Proxy(parts as unknown as NetDriverApi, {
-    get: (target, name) => Reflect.get(target, name) ?? (async () => undefined),
-  });
-  const node = new SwarmNode(
-    {
-      clock,
-      random: systemRandom,
-      logger: silentLogger,
-      engine: new FakeEngine(),
-      netdriver,
-      systemInfo: SYSTEM,
-    },
-    { stateDir, gossipPort: 7946 },
-  );
-  onEnd(t, () => node.stop());
-  return node;
 }
