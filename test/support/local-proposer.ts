@@ -21,6 +21,7 @@ export class LocalProposer implements Proposer {
   #held = false;
   #leading = true;
   #scheduled = false;
+  #failingIn = 0;
 
   attach(machine: StateMachine): void {
     this.#machine = machine;
@@ -33,6 +34,9 @@ export class LocalProposer implements Proposer {
 
   propose(data: Uint8Array): Proposal {
     if (!this.#leading) throw new SwarmError('SWM_NOT_LEADER', 'this manager is not the leader');
+    if (this.#failingIn > 0 && --this.#failingIn === 0) {
+      throw new SwarmError('SWM_UNAVAILABLE', 'leadership is being handed over');
+    }
     this.#index += 1;
     const index = this.#index;
     const committed = new Promise<void>((resolve, reject) => {
@@ -41,6 +45,11 @@ export class LocalProposer implements Proposer {
     committed.catch(() => {});
     this.#schedule();
     return { index, committed };
+  }
+
+  /** The proposal after the next `count` is refused, and only that. */
+  failAfter(count: number): void {
+    this.#failingIn = count + 1;
   }
 
   hold(): void {

@@ -20,7 +20,7 @@ async function world() {
   const allocator = new Allocator({ store, clock });
   await allocator.start();
   started.push(allocator);
-  return { w, store, proposer, allocator };
+  return { w, clock, store, proposer, allocator };
 }
 
 const small = { ipam: { configs: [{ subnet: '10.9.0.0/29' }] } };
@@ -196,4 +196,17 @@ test('what a removed network leaves behind is removed with it', async () => {
   assert.deepEqual(store.view((tx) => tx.get('node', 'n1'))?.attachments, []);
   const left = store.view((tx) => Array.from(tx.all('resource'), ({ id }) => id));
   assert.deepEqual(left, ['ipam/vni']);
+});
+
+test('what could not be written is found and allocated again a second later', async () => {
+  const { w, clock, proposer } = await world();
+  await w.network('net');
+  await settle();
+  // The task is written, what the allocator makes of it is not.
+  proposer.failAfter(1);
+  await w.task('t', ['net']);
+  await clock.advance(999);
+  assert.equal(w.state('t'), TaskState.NEW);
+  await clock.advance(1);
+  assert.equal(w.state('t'), TaskState.PENDING);
 });

@@ -180,3 +180,17 @@ test('a loss of leadership in the middle leaves nothing half done', async () => 
   assert.ok(Math.abs(w.onNode('a') - w.onNode('b')) <= 1);
   assert.equal(w.onNode(''), 0);
 });
+
+test('what could not be written is scheduled again', async () => {
+  const w = await world('a');
+  await w.start();
+  await w.settle();
+  // The task is written, what the scheduler decides is not.
+  w.proposer.failAfter(1);
+  await w.create([waiting('t')]);
+  await w.clock.advance(0);
+  assert.equal(w.get('t').nodeId, '');
+  await w.clock.advance(1_000);
+  assert.equal(w.get('t').nodeId, 'a');
+  assert.equal(w.onNode('a'), 1);
+});
