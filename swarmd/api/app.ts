@@ -4,6 +4,7 @@ import fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import { isSwarmError } from '../../common/errors.ts';
 import type { ApiComponents, RouteGroup } from './components.ts';
 import { badRequest, httpErrorOf } from './http/errors.ts';
 import { notFoundHandler } from './not-found.ts';
@@ -94,12 +95,20 @@ export function createApp(
   app.setNotFoundHandler(notFoundHandler);
   app.setErrorHandler((error, request, reply) => {
     const { status, message } = httpErrorOf(error);
-    if (status >= 500) request.log.warn({ err: error }, `${request.method} ${request.url} failed`);
+    if (status >= 500) {
+      request.log.warn({ err: loggedError(error) }, `${request.method} ${request.url} failed`);
+    }
     return reply.code(status).header('content-type', JSON_TYPE).send({ message });
   });
   for (const group of GROUPS) group(app, components);
   extend(app);
   return app;
+}
+
+/** Where an error came from is of interest if nobody foresaw it; the others say what is wrong. */
+function loggedError(error: unknown): unknown {
+  const isForeseen = isSwarmError(error) && error.code !== 'SWM_INTERNAL';
+  return isForeseen ? error.message : error;
 }
 
 function checkVersion({ originalUrl }: FastifyRequest): void {

@@ -1,6 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import type { ReadTx } from '../../../manager/index.ts';
-import { NodeRole } from '../../../proto/gen/swarm/types.ts';
+import type { ManagerApi } from '../../../manager/index.ts';
 import type { ApiComponents, RouteGroup } from '../components.ts';
 import { containerSummary } from '../convert/container-summary.ts';
 import { imageSummary } from '../convert/image.ts';
@@ -33,11 +32,12 @@ export const systemRoutes: RouteGroup = (app, components) => {
   app.get('/info', async () => {
     const { manager } = node;
     const warnings = swarmWarnings(manager?.members() ?? []);
+    const facts = manager && swarmFacts(manager);
     return infoToApi({
       system: node.systemInfo(),
       containers: node.engine.list(),
       images: (await node.engine.images.list()).length,
-      swarm: swarmInfoToApi(node.state(), manager?.readLocal(swarmFacts), warnings),
+      swarm: swarmInfoToApi(node.state(), facts, warnings),
       now: components.clock.now(),
     });
   });
@@ -72,10 +72,13 @@ function ping(node: SwarmNodeApi, reply: FastifyReply): FastifyReply {
 }
 
 /** From this manager's own copy: `info` answers also while the swarm has no leader. */
-function swarmFacts(tx: ReadTx): SwarmFacts {
-  const [cluster] = [...tx.all('cluster')];
-  const managers = tx.find('node', { role: NodeRole.MANAGER }).length;
-  return { cluster, nodes: tx.count('node'), managers };
+function swarmFacts(manager: ManagerApi): SwarmFacts {
+  return manager.readLocal((tx) => ({
+    cluster: [...tx.all('cluster')][0],
+    nodes: tx.count('node'),
+    // Not the nodes with the role: one that is to be a manager is none before it is a member.
+    managers: manager.members().length,
+  }));
 }
 
 async function diskUsage({ node, clock }: ApiComponents) {

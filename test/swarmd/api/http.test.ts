@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { pino } from 'pino';
 import { systemClock } from '../../../common/clock.ts';
 import { SwarmError } from '../../../common/errors.ts';
 import { silentLogger } from '../../../common/logger.ts';
@@ -45,6 +46,26 @@ test('the caller may add routes of its own', async () => {
   const response = await app.inject('/metrics');
   assert.equal(response.body, 'up 1');
   assert.match(String(response.headers['content-type']), /^text\/plain/);
+});
+
+test('a failure that somebody foresaw is logged in one line, any other with its stack', async () => {
+  const { node } = await apiBench();
+  const lines: { msg: string; err: unknown }[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line) => lines.push(JSON.parse(line)) });
+  const parts = { node, logger, clock: systemClock, random: systemRandom, events: new EventHub() };
+  const app = createApp(parts, (server) => {
+    const failWith = (error: Error) => async () => Promise.reject(error);
+    server.get('/foreseen', failWith(new SwarmError('SWM_UNAVAILABLE', 'no leader')));
+    server.get('/unforeseen', failWith(new SwarmError('SWM_INTERNAL', 'the key is gone')));
+    server.get('/wrong', failWith(new SwarmError('SWM_INVALID_ARGUMENT', 'no')));
+  });
+  for (const url of ['/foreseen', '/unforeseen', '/wrong']) await app.inject(url);
+  assert.deepEqual(
+    lines.map(({ msg }) => msg),
+    ['GET /foreseen failed', 'GET /unforeseen failed'],
+  );
+  assert.equal(lines[0]?.err, 'no leader');
+  assert.match((lines[1]?.err as Error | undefined)?.stack ?? '', /http\.test/);
 });
 
 test('ping tells the place in the swarm, to GET and to HEAD', async () => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NodeSpec_Availability as Availability } from '../../../proto/gen/swarm/specs.ts';
+import { NodeRole } from '../../../proto/gen/swarm/types.ts';
 import { leaveWarning } from '../../../swarmd/api/leave-warning.ts';
 import type { InitRequest } from '../../../swarmd/api/node-api.ts';
 import { member } from '../../manager/control/fixture.ts';
-import { apiBench, NODE_ID } from './bench.ts';
+import { addNode, apiBench, NODE_ID } from './bench.ts';
 
 /** As the CLI sends `swarm init` without flags. */
 const INIT = {
@@ -226,11 +227,12 @@ test('the warning counts the managers that stay', () => {
 
 test('info tells of the swarm', async () => {
   const bench = await apiBench();
+  await addNode(bench.control, 'n-joining', '', NodeRole.MANAGER);
   const { json } = await bench.call('GET', '/info');
   assert.equal(json.Swarm.NodeID, NODE_ID);
   assert.equal(json.Swarm.ControlAvailable, true);
-  assert.equal(json.Swarm.Managers, 1);
-  assert.equal(json.Swarm.Nodes, 1);
+  assert.equal(json.Swarm.Managers, 1, 'who has the role, but is no member, is no manager yet');
+  assert.equal(json.Swarm.Nodes, 2);
   assert.equal(json.Swarm.Cluster.Spec.Name, 'default');
   assert.equal(json.Swarm.Cluster.JoinTokens, undefined);
   assert.equal(json.Swarm.Warnings, undefined);
