@@ -37,7 +37,8 @@ die() { echo "cluster.sh: $*" >&2; exit 1; }
 say() { echo "==> $*"; }
 netns_of() { echo "$LAB-lab-$1"; }
 hosts() { [ -d "$DIR/hosts" ] && ls "$DIR/hosts" || true; }
-is_host() { [ -n "$1" ] && [ -d "$DIR/hosts/$1" ] || die "no host named '$1'; there are: $(hosts | xargs)"; }
+is_up() { [ -n "$(hosts)" ] || die "the lab is not up; start it with: ./cluster.sh up"; }
+is_host() { is_up; [ -n "$1" ] && [ -d "$DIR/hosts/$1" ] || die "no host named '$1'; there are: $(hosts | xargs)"; }
 alive() { [ -n "${1:-}" ] && [ -d "/proc/$1" ]; }
 first_manager() { hosts | grep -E '^manager' | sort -V | head -1; }
 
@@ -302,7 +303,7 @@ status() {
 add() {
   local role=${1:-} n=1 name
   [[ $role = manager || $role = worker ]] || die "add what? ./cluster.sh add manager|worker"
-  [ -n "$(hosts)" ] || die "the lab is not up; start it with: ./cluster.sh up"
+  is_up
   prepare add
   while [ -d "$DIR/hosts/$role-$n" ]; do n=$((n + 1)); done
   name=$role-$n
@@ -337,7 +338,7 @@ case $verb in
   prepare) prepare prepare ;;
   add) add "$@" ;;
   client) client "$@" ;;
-  exec) is_host "${1:-}"; in_host "$@" ;;
+  exec) is_host "${1:-}"; [ $# -gt 1 ] || die "exec what? ./cluster.sh exec $1 COMMAND..."; in_host "$@" ;;
   env)
     is_host "${1:-}"
     echo "export DOCKER_HOST=unix://$DIR/hosts/$1/run/swarm/swarmd.sock"
@@ -351,5 +352,6 @@ case $verb in
   partition) is_host "${1:-}"; ip -n "$SWITCH" link set "h-$1" nomaster ;;
   heal) is_host "${1:-}"; ip -n "$SWITCH" link set "h-$1" master br0 ;;
   poweroff) is_host "${1:-}"; stop_host "$1" ;;
-  *) sed -n '2,/^set -euo/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; [ -z "$verb" ] || exit 2 ;;
+  '' | help | -h | --help) sed -n '2,/^set -euo/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//' ;;
+  *) die "there is no verb '$verb'; ./cluster.sh alone lists them" ;;
 esac
