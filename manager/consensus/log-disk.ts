@@ -50,10 +50,10 @@ const RESEAL_BATCH = 64;
 /**
  * The durable log: a `level` database in which each value is sealed.
  *
- * Invariants: one call of `write` is one atomic batch. Writes are not made concurrently, and none is
- * made after one that failed. A pack is
- * deleted in the batch that overwrites its first entry, so reading the packs in key order and letting
- * each cut off what came before from its own first index on gives the log as it was last written.
+ * Invariants: one call of `write` is one atomic batch. `write` is not called concurrently, and not
+ * after a call that failed. A pack is deleted in the batch that overwrites its first entry, so reading
+ * the packs in key order, each replacing what came before it from its own first index on, gives the log
+ * as it was last written.
  */
 export class LogDisk {
   readonly dir: string;
@@ -62,7 +62,7 @@ export class LogDisk {
   /** Of the packs on disk, in order; a superseded part does not count. */
   #packs: PackSpan[] = [];
   #hardState: HardState | undefined;
-  /** Of what `putChunk` writes; none of these rejects. */
+  /** Writes of `putChunk` that have not ended yet; none of these promises rejects. */
   readonly #chunksUnderWay = new Set<Promise<void>>();
 
   constructor(components: LogDiskComponents, init: LogDiskInit) {
@@ -130,11 +130,9 @@ export class LogDisk {
   putChunk(snapshotId: string, n: number, data: Uint8Array): Promise<void> {
     const key = chunkKey(snapshotId, n);
     const written = this.#db.put(key, this.#vault.seal(key, data), { sync: true });
-    const settled = written.then(
-      () => void this.#chunksUnderWay.delete(settled),
-      () => void this.#chunksUnderWay.delete(settled),
-    );
+    const settled = written.catch(() => undefined);
     this.#chunksUnderWay.add(settled);
+    settled.then(() => this.#chunksUnderWay.delete(settled));
     return written;
   }
 
@@ -161,8 +159,8 @@ export class LogDisk {
 
   /**
    * Seals with the current key all that was sealed with another, and has LevelDB drop the old values,
-   * after which older keys may be forgotten. Not to run concurrently with `write`. Chunks of a snapshot
-   * that were on their way when the key changed are waited for, since they are sealed with the old one.
+   * after which older keys may be forgotten. Not to run concurrently with `write`. It waits for chunks
+   * that are being written, since those were sealed with an old key if they came before the new one.
    */
   async reseal(): Promise<void> {
     await Promise.all(this.#chunksUnderWay);

@@ -76,6 +76,8 @@ describe('membership', () => {
     const refusal = { code: 'SWM_FAILED_PRECONDITION' };
     await assert.rejects(leader.api.confirmRemoval(up!.api.raftId), refusal);
     await assert.rejects(leader.api.removeMember(up!.api.raftId), refusal);
+    await assert.rejects(leader.api.removeMember(leader.api.raftId), refusal);
+    assert.ok(leader.api.isLeader, 'refused before leadership was handed over');
     await write(leader, 'two of three still decide');
   });
 

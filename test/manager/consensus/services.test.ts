@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ChannelCredentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { SwarmError } from '../../../common/errors.ts';
 import { fromServiceError } from '../../../common/grpc-errors.ts';
-import { LEADER_KEY } from '../../../manager/consensus/index.ts';
+import {
+  type Consensus,
+  createRaftMembershipService,
+  LEADER_KEY,
+} from '../../../manager/consensus/index.ts';
 import {
   RaftClient,
   RaftMembershipServiceClient,
   type RaftMessage,
 } from '../../../proto/gen/swarm/raft.ts';
+import { NodeRole } from '../../../proto/gen/swarm/types.ts';
 import { TestCluster, type TestManager, until, write } from './harness.ts';
 
 const CREDENTIALS = ChannelCredentials.createInsecure();
@@ -123,6 +129,33 @@ describe('the services of a manager', () => {
     const error = (await ask(follower).catch((reason) => reason)) as ServiceError;
     assert.equal(fromServiceError(error).code, 'SWM_NOT_LEADER');
     await assert.rejects(ask(leader), { code: status.PERMISSION_DENIED });
+  });
+
+  // Roles come from the store. A leader that was replaced does not know those that changed since.
+  it('look at the role of the caller after the leader made sure that it still leads', async () => {
+    const calls: string[] = [];
+    const consensus = {
+      isLeader: true,
+      leader: () => undefined,
+      readIndex: async () => {
+        calls.push('readIndex');
+        if (calls.length > 2) throw new SwarmError('SWM_NO_LEADER', 'no quorum');
+      },
+    } as unknown as Consensus;
+    const { join } = createRaftMembershipService({
+      consensus: () => consensus,
+      callerOf: () => {
+        calls.push('callerOf');
+        return { nodeId: 'n', role: NodeRole.WORKER };
+      },
+    });
+    type Join = Parameters<typeof join>;
+    const request = { metadata: new Metadata(), request: {} } as Join[0];
+    const ask = () => call((done) => join(request, done as Join[1]));
+    await assert.rejects(ask(), { code: status.PERMISSION_DENIED });
+    assert.deepEqual(calls, ['readIndex', 'callerOf']);
+    await assert.rejects(ask(), (error) => fromServiceError(error).code === 'SWM_NO_LEADER');
+    assert.deepEqual(calls, ['readIndex', 'callerOf', 'readIndex'], 'the role is not known');
   });
 
   it('let a manager join and leave', async () => {
