@@ -1,8 +1,7 @@
 import { isIP } from 'node:net';
 import { SwarmError } from '../common/errors.ts';
 
-export const DEFAULT_PORT = 2377;
-export const GOSSIP_PORT = 7946;
+const DEFAULT_PORT = 2377;
 export const DEFAULT_DATA_PATH_PORT = 4789;
 
 /** One address of one interface of this machine. */

@@ -54,7 +54,7 @@ export async function readSystemInfo(init: {
 }
 
 /** As `uname -m` says. */
-export function machineName(): string {
+function machineName(): string {
   const names: Record<string, string> = { x64: 'x86_64', arm64: 'aarch64' };
   return names[arch()] ?? arch();
 }

@@ -25,11 +25,11 @@ const PROTOCOLS: readonly RequestProtocol[] = ['/swarm/probe/1', '/swarm/sync/1'
 const DIAL_TIMEOUT_MS = 5_000;
 /** The node with the greater id waits this long for the other to dial, so that one connection comes. */
 const DIAL_YIELD_MS = 2_000;
-/** Hosts of a test, or nodes behind one NAT, share an address: no limit of libp2p's per address. */
 const LISTEN_FAILURES: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another process already listens there',
   EADDRNOTAVAIL: 'this machine has no such address',
 };
+/** Hosts of a test, or nodes behind one NAT, share an address: no limit of libp2p's per address. */
 const UNLIMITED = 10_000;
 
 type Services = { pubsub: GossipSub; identify: unknown };

@@ -173,7 +173,7 @@ export function withOwnValue(entry: string): string[] {
   return value === undefined ? [] : [`${entry}=${value}`];
 }
 
-export function readEnvFile(path: string): string[] {
+function readEnvFile(path: string): string[] {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

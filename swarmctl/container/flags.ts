@@ -25,7 +25,7 @@ import { parseMount } from '../service/attachments.ts';
 import { parseUlimit } from '../service/values.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 
-export const PULL_POLICIES = ['always', 'missing', 'never'] as const;
+const PULL_POLICIES = ['always', 'missing', 'never'] as const;
 
 /** Options of `run` and `create`. */
 export interface CreateFlags extends HealthFlags {

@@ -19,7 +19,7 @@ export function isDirectory({ mode }: PathStat): boolean {
   return Math.floor(mode / GO_DIR) % 2 === 1;
 }
 
-export function isSymlink({ mode }: PathStat): boolean {
+function isSymlink({ mode }: PathStat): boolean {
   return Math.floor(mode / GO_SYMLINK) % 2 === 1;
 }
 

@@ -37,7 +37,7 @@ export async function waitForRotation(
 }
 
 /** The counts of both are those that `docker swarm ca` shows. */
-export function rotationProgress(swarm: Swarm, nodes: readonly NodeObject[]): RotationProgress {
+function rotationProgress(swarm: Swarm, nodes: readonly NodeObject[]): RotationProgress {
   const wanted = swarm.TLSInfo;
   const renewed = nodes.filter(({ Description }) => hasIssuer(Description.TLSInfo, wanted));
   const trusting = nodes.filter(

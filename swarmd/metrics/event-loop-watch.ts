@@ -6,7 +6,7 @@ import type { LoopProbe, LoopReading } from './loop-probe.ts';
 /** How often the probe is read, milliseconds. */
 const PERIOD_MS = 100;
 /** The event loop is not to serve nobody for longer than this. */
-export const STRETCH_MAX_MS = 50;
+const STRETCH_MAX_MS = 50;
 /** Stretches are told at most this often. */
 const TELL_EVERY_MS = 1_000;
 /** Names of works that are kept for one period. */

@@ -42,7 +42,7 @@ export function watchedLogDb(
   };
 }
 
-export function sizeOfLog(dir: string): Synced {
+function sizeOfLog(dir: string): Synced {
   const logs = readdirSync(dir).filter((name) => name.endsWith('.log'));
   const file = logs.sort().at(-1) ?? '';
   return { file, bytes: file === '' ? 0 : statSync(join(dir, file)).size };

@@ -335,7 +335,7 @@ export class Lifecycle {
   }
 }
 
-export function stopSignalOf(entry: ContainerEntry): string {
+function stopSignalOf(entry: ContainerEntry): string {
   return entry.record.config.StopSignal || 'SIGTERM';
 }
 

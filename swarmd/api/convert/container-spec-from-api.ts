@@ -99,7 +99,7 @@ function credentialsFromApi(json: JsonReader): CredentialSpec {
   return { source: { $case: 'config', config: config ?? '' } };
 }
 
-export function healthFromApi(json: JsonReader): HealthConfig {
+function healthFromApi(json: JsonReader): HealthConfig {
   return {
     test: json.words('Test'),
     interval: durationFromApi(json, 'Interval'),

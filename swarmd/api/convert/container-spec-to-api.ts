@@ -94,7 +94,7 @@ function credentialsToApi({ source }: CredentialSpec) {
   };
 }
 
-export function healthToApi(health: HealthConfig) {
+function healthToApi(health: HealthConfig) {
   return {
     ...nonEmptyList('Test', health.test),
     ...durationToApi('Interval', health.interval),

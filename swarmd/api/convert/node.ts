@@ -131,7 +131,7 @@ function descriptionToApi(description: NodeDescription | undefined) {
   };
 }
 
-export function tlsInfoToApi(info: NodeTLSInfo) {
+function tlsInfoToApi(info: NodeTLSInfo) {
   return {
     ...nonEmpty('TrustRoot', Buffer.from(info.trustRoot).toString('utf8')),
     ...nonEmpty('CertIssuerSubject', Buffer.from(info.certIssuerSubject).toString('base64')),

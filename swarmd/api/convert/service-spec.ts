@@ -56,7 +56,7 @@ export function serviceSpecFromApi(json: JsonReader): ServiceSpec {
   };
 }
 
-export const resolutionModes = words({ vip: ResolutionMode.VIP, dnsrr: ResolutionMode.DNSRR });
+const resolutionModes = words({ vip: ResolutionMode.VIP, dnsrr: ResolutionMode.DNSRR });
 
 export function endpointSpecToApi(endpoint: EndpointSpec) {
   return {
@@ -129,7 +129,7 @@ const failureActions = words({
 });
 const orders = words({ 'stop-first': Order.STOP_FIRST, 'start-first': Order.START_FIRST });
 
-export function updateConfigToApi(config: UpdateConfig) {
+function updateConfigToApi(config: UpdateConfig) {
   return {
     Parallelism: config.parallelism,
     ...durationToApi('Delay', config.delay),

@@ -95,7 +95,7 @@ export class SimNetwork {
   }
 }
 
-export class SimTransport implements GossipTransport {
+class SimTransport implements GossipTransport {
   readonly nodeId: string;
   readonly topics = new Set<string>();
   handlers: TransportHandlers | undefined;

@@ -9,7 +9,7 @@ import type {
 import type { NetworkAttachment } from '../../../proto/gen/swarm/objects.ts';
 import { NetworkAttachment as Attachment } from '../../../proto/gen/swarm/objects.ts';
 
-export function hexId(text: string): string {
+function hexId(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 

@@ -202,7 +202,7 @@ export async function apiBench(init: { swarm?: boolean } = {}): Promise<ApiBench
 }
 
 /** A manager that leads a cluster of one, on the store of `bench`. */
-export class FakeManager implements ManagerApi {
+class FakeManager implements ManagerApi {
   readonly #bench: ControlBench;
   readonly isLeader = true;
   /** Set to make reads fail. */

@@ -1,7 +1,7 @@
 import { type ServiceError, status } from '@grpc/grpc-js';
 
 /** True for a failed gRPC call with one of `codes`. */
-export function hasStatus(error: unknown, ...codes: status[]): boolean {
+function hasStatus(error: unknown, ...codes: status[]): boolean {
   const code = (error as Partial<ServiceError> | undefined)?.code;
   return typeof code === 'number' && codes.includes(code);
 }
