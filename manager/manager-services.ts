@@ -65,7 +65,8 @@ export function addManagerServices(components: ManagerServicesComponents): void 
     // Every manager knows it, and who wants to join should not need a leader for it.
     getRootCaCertificate: ca.getRootCaCertificate,
   });
-  server.add(NodeCAService, leaderProxy(components, NodeCAService, nodeCaService(authority)));
+  const nodeCa = nodeCaService({ authority, forget: (nodeId) => forgetNode(components, nodeId) });
+  server.add(NodeCAService, leaderProxy(components, NodeCAService, nodeCa));
   const dispatcher = dispatcherService({ dispatcher: () => leading().dispatcher, callerOf });
   server.add(DispatcherService, leaderProxy(components, DispatcherService, dispatcher));
   const broker = () => leading().logBroker;
@@ -87,6 +88,18 @@ async function catchUp({ clock, consensus }: ManagerServicesComponents): Promise
     ?.readIndex(limit.signal)
     .catch(() => undefined);
   limit.cancel();
+}
+
+/** It may have become a Raft member before it found that it could not join. */
+async function forgetNode(
+  { consensus, control }: ManagerServicesComponents,
+  nodeId: string,
+): Promise<void> {
+  const member = consensus()
+    ?.members()
+    .find((each) => each.nodeId === nodeId);
+  if (member) await consensus()?.removeMember(member.raftId);
+  await control.removeNode(nodeId, true);
 }
 
 /**

@@ -168,8 +168,9 @@ export class SwarmNode implements SwarmNodeApi {
       const standing = this.#standing;
       await removeMembership(stateDir);
       standing.set('pending');
+      let securityConfig: SecurityConfig | undefined;
       try {
-        const securityConfig = await SecurityConfig.join(this.#factory.securityComponents(record), {
+        securityConfig = await SecurityConfig.join(this.#factory.securityComponents(record), {
           stateDir: swarmDir(stateDir),
           remotes: record.managers,
           token: request.joinToken,
@@ -181,6 +182,8 @@ export class SwarmNode implements SwarmNodeApi {
       } catch (error) {
         if (!standing.membership) {
           await removeMembership(stateDir);
+          // Its certificate, if it got that far, speaks for it a last time.
+          await securityConfig?.withdraw();
           // Whoever asked may have been told that it goes on in the background.
           const why = signal.aborted ? '' : `joining a swarm failed: ${errorMessage(error)}`;
           standing.set('inactive', why);

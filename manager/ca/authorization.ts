@@ -17,6 +17,7 @@ export const METHOD_ACCESS: Readonly<Record<string, Access>> = {
   '/swarm.CA/GetUnlockKey': 'manager',
   '/swarm.NodeCA/IssueNodeCertificate': 'anyone', // a join token, or the certificate to renew
   '/swarm.NodeCA/NodeCertificateStatus': 'anyone',
+  '/swarm.NodeCA/Withdraw': 'node', // only itself
   '/swarm.ControlStream/Forward': 'manager',
   '/swarm.Dispatcher/Session': 'node',
   '/swarm.Dispatcher/Heartbeat': 'node',

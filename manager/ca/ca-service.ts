@@ -15,7 +15,7 @@ import { type Cluster, Node } from '../../proto/gen/swarm/objects.ts';
 import { NodeSpec_Membership } from '../../proto/gen/swarm/specs.ts';
 import { type Certificate, IssuanceState, NodeRole } from '../../proto/gen/swarm/types.ts';
 import type { ReadTx, Store } from '../store/types.ts';
-import { type Caller, findCaller } from './caller.ts';
+import { type Caller, callerOf, findCaller } from './caller.ts';
 import { signingRootOf, trustBundleOf } from './cluster-root.ts';
 import type { ExternalCaComponents } from './external-ca.ts';
 import { constantTimeEqual } from './join-token.ts';
@@ -51,7 +51,8 @@ export class CertificateAuthority {
 
   /**
    * A new node for a valid join token, else a renewal for the calling node. Resolves with the node's
-   * id. Throws SWM_INVALID_ARGUMENT without either, SWM_PERMISSION_DENIED for a removed node.
+   * id. Whoever did not hear the answer asks again with the same key, and is told of the same node.
+   * Throws SWM_INVALID_ARGUMENT without either, SWM_PERMISSION_DENIED for a removed node.
    */
   issue(request: IssueNodeCertificateRequest, caller: Caller | undefined): Promise<string> {
     if (request.token !== '') return this.#admit(request, request.token);
@@ -78,16 +79,22 @@ export class CertificateAuthority {
   async #admit(request: IssueNodeCertificateRequest, token: string): Promise<string> {
     const { store, random, logger } = this.#components;
     const role = roleOfToken(this.#cluster(), token);
+    const known = store.view((tx) => admittedIn(tx, request.csr, role));
+    if (known) return known.id;
     const nodeId = newId(random);
     const { certificate, root } = await this.#sign(request, nodeId, role);
-    await store.update((tx) => {
+    const admitted = await store.update((tx) => {
       requireRoot(clusterIn(tx, this.#clusterId), root);
       // The token may have been rotated while the certificate was signed.
       if (roleOfToken(clusterIn(tx, this.#clusterId), token) !== role) throw tokenNeeded();
+      // And the same question answered that was asked before.
+      const known = admittedIn(tx, request.csr, role);
+      if (known) return known.id;
       tx.create('node', newNode(nodeId, certificate, request));
+      return nodeId;
     });
-    logger.info({ nodeId, role: NodeRole[role] }, 'a node joined the swarm');
-    return nodeId;
+    logger.info({ nodeId: admitted, role: NodeRole[role] }, 'a node was admitted to the swarm');
+    return admitted;
   }
 
   async #renew(request: IssueNodeCertificateRequest, caller: Caller): Promise<string> {
@@ -178,8 +185,15 @@ export function caService(components: CaServiceComponents): CAServer {
   };
 }
 
-/** The node certificates, answered by the leader's authority. `authority` throws elsewhere. */
-export function nodeCaService(authority: () => CertificateAuthority): NodeCAServer {
+export interface NodeCaServiceComponents {
+  /** The leader's; throws elsewhere. */
+  readonly authority: () => CertificateAuthority;
+  /** Removes all trace of a node but that its certificate is void. */
+  readonly forget: (nodeId: string) => Promise<void>;
+}
+
+/** The node certificates, answered by the leader. */
+export function nodeCaService({ authority, forget }: NodeCaServiceComponents): NodeCAServer {
   return {
     issueNodeCertificate: unaryHandler(async (call) => ({
       nodeId: await authority().issue(call.request, findCaller(call)),
@@ -188,6 +202,10 @@ export function nodeCaService(authority: () => CertificateAuthority): NodeCAServ
       const cancelled = new AbortController();
       call.on('cancelled', () => cancelled.abort(new Error('the client went away')));
       return authority().status(call.request.nodeId, cancelled.signal);
+    }),
+    withdraw: unaryHandler(async (call) => {
+      await forget(callerOf(call).nodeId);
+      return {};
     }),
   };
 }
@@ -216,6 +234,15 @@ function roleOfToken(cluster: Cluster, token: string): NodeRole {
   const forManager = constantTimeEqual(token, manager);
   if (token === '' || !(forWorker || forManager)) throw tokenNeeded();
   return forManager ? NodeRole.MANAGER : NodeRole.WORKER;
+}
+
+/** The node that was admitted with this request, and has not been heard of since. */
+function admittedIn(tx: ReadTx, csr: Buffer, role: NodeRole): Node | undefined {
+  for (const node of tx.all('node')) {
+    const { certificate, description } = node;
+    if (!description && certificate?.role === role && csr.equals(certificate.csr)) return node;
+  }
+  return undefined;
 }
 
 function newNode(id: string, certificate: Certificate, request: IssueNodeCertificateRequest): Node {

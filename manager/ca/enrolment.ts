@@ -1,6 +1,7 @@
 import { Client, credentials as grpcCredentials } from '@grpc/grpc-js';
-import { type Clock, sleep } from '../../common/clock.ts';
-import { errorMessage, isSwarmError, SwarmError } from '../../common/errors.ts';
+import { onAbort } from '../../common/abort.ts';
+import { type Clock, sleep, type Timer } from '../../common/clock.ts';
+import { errorMessage, SwarmError } from '../../common/errors.ts';
 import { neverConnected } from '../../common/grpc-errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import { type Random, shuffled } from '../../common/random.ts';
@@ -16,11 +17,15 @@ import { obtainCertificate } from './obtain-certificate.ts';
 import { peerCertificate } from './peer-certificate.ts';
 import { BACKDATE_MS, certificateDigest } from './root-ca.ts';
 import type { NodeFiles } from './state-files.ts';
-import { splitPemBundle } from './x509.ts';
+import { isUnreachable, tryEach } from './try-each.ts';
+import { withdraw } from './withdrawal.ts';
+import { type CertificateRequest, createCertificateRequest, splitPemBundle } from './x509.ts';
 
 const RPC_TIMEOUT_MS = 5_000;
 const ROUNDS = 5;
 const ROUND_PAUSE_MS = 2_000;
+/** What was asked for is mostly there by then. */
+const FINISH_MS = 1_000;
 /** What OpenSSL says of a certificate that is not valid by the clock of this machine. */
 const TIME_ERRORS = /certificate (is not yet valid|has expired)/;
 
@@ -41,6 +46,7 @@ export interface EnrolmentRequest {
 /**
  * Makes this machine a member: fetches the root certificate from a manager, trusts it only if its
  * digest is that of the token, and has a certificate signed over TLS verified by that root.
+ * Where the certificate cannot be used after all, the node that it was issued for is withdrawn.
  * Throws SWM_INVALID_ARGUMENT for a bad token or a root that does not match it, SWM_UNAVAILABLE when
  * no manager answers, and SWM_FAILED_PRECONDITION when the clock here is so wrong that certificates
  * are not valid by it.
@@ -50,10 +56,12 @@ export async function enrol(
   request: EnrolmentRequest,
 ): Promise<NodeFiles> {
   const token = parseJoinToken(request.token);
+  // One key for all attempts: a manager that was not heard does not admit this machine twice.
+  const key = await createCertificateRequest();
   for (let round = 1; ; round++) {
     try {
       return await tryEach(shuffled(components.random, request.remotes), (remote) =>
-        enrolAt(components, remote, token, request),
+        enrolAt(components, remote, { ...request, key }, token),
       );
     } catch (error) {
       if (round === ROUNDS || !isUnreachable(error)) throw withAdvice(error);
@@ -70,69 +78,25 @@ function withAdvice(error: unknown): unknown {
   return new SwarmError('SWM_UNAVAILABLE', errorMessage(error), { hint, cause: error });
 }
 
-/**
- * The first result of `attempt` over `remotes`. A manager that cannot be reached is passed over; any
- * other failure is final.
- */
-export async function tryEach<T>(
-  remotes: readonly string[],
-  attempt: (remote: string) => Promise<T>,
-): Promise<T> {
-  let last: unknown = new SwarmError('SWM_UNAVAILABLE', 'no address of a manager is known');
-  for (const remote of remotes) {
-    try {
-      return await attempt(remote);
-    } catch (error) {
-      if (!isUnreachable(error)) throw error;
-      last = error;
-    }
-  }
-  throw last;
-}
-
-function isUnreachable(error: unknown): boolean {
-  return isSwarmError(
-    error,
-    'SWM_UNAVAILABLE',
-    'SWM_TIMEOUT',
-    'SWM_NO_LEADER',
-    'SWM_NOT_LEADER',
-    'SWM_NOT_MANAGER',
-  );
-}
-
 async function enrolAt(
   components: EnrolmentComponents,
   remote: string,
+  request: EnrolmentRequest & { readonly key: CertificateRequest },
   token: JoinToken,
-  request: EnrolmentRequest,
 ): Promise<NodeFiles> {
   const { clock } = components;
   const answer = await fetchRootCa(clock, remote, request.signal);
-  // The one that the token names; others that come along are told by nobody we know yet.
-  const [rootCaPem = ''] = splitPemBundle(answer.certificate.toString());
-  if (rootCaPem === '') throw notAManager(remote);
-  if (!certificateDigest(rootCaPem).equals(token.rootDigest)) {
-    const expected = token.rootDigest.toString('hex');
-    throw new SwarmError(
-      'SWM_INVALID_ARGUMENT',
-      `remote CA does not match fingerprint. Expected: ${expected}`,
-      {
-        hint: `The join token is of another cluster than the manager at ${remote}, or from before its root CA was rotated.`,
-      },
-    );
-  }
+  const rootCaPem = namedRoot(answer, token, remote);
   const clocks = { ours: clock.now(), theirs: answer.unixTimeMs, remote };
   await checkClocks(components, rootCaPem, clocks);
   const client = new Client(remote, anonymousCredentials(rootCaPem));
   try {
-    const files = await obtainCertificate(client, rootCaPem, {
-      clock,
-      token: request.token,
-      availability: request.availability,
-      signal: request.signal,
-    });
-    requireValid('the certificate that this machine got', validityOf(files.certificatePem), clocks);
+    const { key, availability, signal } = request;
+    const options = { clock, token: request.token, request: key, availability };
+    const files = await finishing(clock, signal, (late) =>
+      obtainCertificate(client, rootCaPem, { ...options, signal: late }),
+    );
+    await usable(components, files, clocks, signal);
     return files;
   } catch (error) {
     // The machine's own clock, by which TLS goes, may be wrong while the managers' agree with it.
@@ -140,6 +104,63 @@ async function enrolAt(
     throw error;
   } finally {
     client.close();
+  }
+}
+
+/** The root that the token names; others that come along are told by nobody we know yet. */
+function namedRoot(
+  { certificate }: GetRootCACertificateResponse,
+  token: JoinToken,
+  remote: string,
+): string {
+  const [rootCaPem = ''] = splitPemBundle(certificate.toString());
+  if (rootCaPem === '') throw notAManager(remote);
+  if (certificateDigest(rootCaPem).equals(token.rootDigest)) return rootCaPem;
+  const expected = token.rootDigest.toString('hex');
+  throw new SwarmError(
+    'SWM_INVALID_ARGUMENT',
+    `remote CA does not match fingerprint. Expected: ${expected}`,
+    {
+      hint: `The join token is of another cluster than the manager at ${remote}, or from before its root CA was rotated.`,
+    },
+  );
+}
+
+/** Lets `exchange` go on for a moment after `signal`: who has a certificate can give it back. */
+async function finishing<T>(
+  clock: Clock,
+  signal: AbortSignal | undefined,
+  exchange: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const end = new AbortController();
+  let timer: Timer | undefined;
+  const forget =
+    signal &&
+    onAbort(signal, () => {
+      timer = clock.setTimer(FINISH_MS, () => end.abort(signal.reason));
+    });
+  try {
+    return await exchange(end.signal);
+  } finally {
+    forget?.();
+    timer?.cancel();
+  }
+}
+
+/** Throws, after the node is withdrawn, where this machine cannot be a member with `files`. */
+async function usable(
+  components: EnrolmentComponents,
+  files: NodeFiles,
+  clocks: Clocks,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    requireValid('the certificate that this machine got', validityOf(files.certificatePem), clocks);
+    signal?.throwIfAborted();
+  } catch (error) {
+    await withdraw(components, { files, remotes: [clocks.remote] });
+    throw error;
   }
 }
 

@@ -9,7 +9,7 @@ import { callUnary } from '../rpc.ts';
 import { identityOfCertificate } from './identity.ts';
 import { RootCa } from './root-ca.ts';
 import type { NodeFiles } from './state-files.ts';
-import { createCertificateRequest } from './x509.ts';
+import { type CertificateRequest, createCertificateRequest } from './x509.ts';
 
 const ISSUE_TIMEOUT_MS = 10_000;
 const STATUS_TIMEOUT_MS = 10_000;
@@ -19,11 +19,13 @@ export interface ObtainOptions {
   /** Empty on renewal, when the client's certificate speaks for it. */
   readonly token?: string;
   readonly availability?: NodeSpec_Availability;
+  /** Of the key that is to be certified, where it was asked for before; a new one by default. */
+  readonly request?: CertificateRequest;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Has the manager behind `client` sign a new key, and checks what comes back: signed by a root that
+ * Has the manager behind `client` sign a key, and checks what comes back: signed by a root that
  * we trust (or that the manager, verified by it, says to trust now), for our key, for the node that
  * was announced.
  */
@@ -32,7 +34,7 @@ export async function obtainCertificate(
   rootCaPem: string,
   options: ObtainOptions,
 ): Promise<NodeFiles> {
-  const { csrPem, privateKeyPem } = await createCertificateRequest();
+  const { csrPem, privateKeyPem } = options.request ?? (await createCertificateRequest());
   const { clock, signal, token = '', availability = NodeSpec_Availability.ACTIVE } = options;
   const issued = await callUnary(
     client,

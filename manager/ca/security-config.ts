@@ -12,7 +12,7 @@ import {
   createClientCredentials,
   createServerCredentials,
 } from './credentials.ts';
-import { type EnrolmentComponents, type EnrolmentRequest, enrol, tryEach } from './enrolment.ts';
+import { type EnrolmentComponents, type EnrolmentRequest, enrol } from './enrolment.ts';
 import { identityOfCertificate } from './identity.ts';
 import { type Issuer, issuerOfChain } from './issuer.ts';
 import { obtainCertificate } from './obtain-certificate.ts';
@@ -20,6 +20,8 @@ import { decryptKey, encryptKey, isEncryptedKey } from './private-key.ts';
 import { renewalDelay, retryDelay } from './renewal.ts';
 import { createRootCa, DEFAULT_CERTIFICATE_VALIDITY_MS, RootCa } from './root-ca.ts';
 import { type NodeFiles, readNodeFiles, writeNodeFiles } from './state-files.ts';
+import { tryEach } from './try-each.ts';
+import { withdraw } from './withdrawal.ts';
 import { createCertificateRequest } from './x509.ts';
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -123,7 +125,12 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
   /** Joins an existing cluster; see `enrol` for its errors. */
   static async join(components: SecurityConfigComponents, init: JoinInit): Promise<SecurityConfig> {
     const files = await enrol(components, init);
-    await writeNodeFiles(init.stateDir, files);
+    try {
+      await writeNodeFiles(init.stateDir, files);
+    } catch (error) {
+      await withdraw(components, { files, remotes: init.remotes });
+      throw error;
+    }
     return new SecurityConfig(components, { ...init, files });
   }
 
@@ -224,6 +231,14 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
     if (!this.#running || this.#isRequested) return;
     this.#isRequested = true;
     this.#renewOnSchedule();
+  }
+
+  /**
+   * Has the managers forget this node, and its certificate be void: to be called where joining failed
+   * after `join`. Takes 5 s at most, and where no manager can be told it is only logged.
+   */
+  async withdraw(): Promise<void> {
+    await withdraw(this.#components, { files: this.#files, remotes: this.remotes() });
   }
 
   /** Trusts `pem`, which came over a connection verified by the roots so far. */

@@ -86,7 +86,13 @@ export async function startCaCluster(
   server.addService(CAService, caService({ clock, rootCaPem, authority: () => authority }));
   server.addService(
     NodeCAService,
-    nodeCaService(() => authority),
+    nodeCaService({
+      authority: () => authority,
+      forget: async (nodeId) => {
+        await store.update((tx) => tx.remove('node', nodeId));
+        removed.add(nodeId);
+      },
+    }),
   );
   addr = await listen(server, security);
   onEnd(t, () => server.forceShutdown());
