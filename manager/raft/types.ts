@@ -291,7 +291,10 @@ export interface Ready {
   readonly committedEntries: readonly Entry[];
   /** To be sent, and in asynchronous mode also the orders to the storage threads. */
   readonly messages: readonly Message[];
-  /** False: `hardState` may be written without fsync. */
+  /**
+   * False: `entries`, the term and the vote are as they were, and `hardState` may be written without
+   * fsync. A `snapshot` always needs fsync: as in etcd-io/raft, it does not count here.
+   */
   readonly mustSync: boolean;
 }
 
