@@ -2,7 +2,12 @@ import { errorMessage } from '../common/errors.ts';
 import type { Startable } from '../common/startable.ts';
 import { nextTurn } from '../common/turns.ts';
 import { Allocator } from './allocator/allocator.ts';
-import { CertificateAuthority, type ExternalCaComponents, RootRotator } from './ca/index.ts';
+import {
+  CertificateAuthority,
+  type ExternalCaComponents,
+  JoinReaper,
+  RootRotator,
+} from './ca/index.ts';
 import { type ClusterSetup, setUpCluster } from './cluster-setup.ts';
 import type { Consensus } from './consensus/index.ts';
 import { Dispatcher } from './dispatcher/dispatcher.ts';
@@ -15,12 +20,15 @@ import { TaskReaper } from './orchestrator/task-reaper.ts';
 import { RoleManager } from './role-manager.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import type { Store } from './store/types.ts';
+import type { ControlApi } from './types.ts';
 
 export interface LeaderRoleComponents extends ManagerComponents {
   readonly store: Store;
   readonly consensus: Consensus;
   /** How CAs outside of the swarm are asked to sign. */
   readonly external: ExternalCaComponents;
+  /** The operations of users, here at the leader. */
+  readonly control: Pick<ControlApi, 'removeNode'>;
 }
 
 export interface LeaderRoleInit {
@@ -49,7 +57,7 @@ export class LeaderRole implements Startable {
       logger: components.logger.child({ module }),
     });
     this.authority = new CertificateAuthority(named('ca'), { clusterId });
-    const { consensus: membership } = components;
+    const { consensus: membership, control } = components;
     this.dispatcher = new Dispatcher({ ...named('dispatcher'), membership }, { nodeId });
     this.logBroker = new LogBroker(named('logs'));
     this.#parts = [
@@ -63,6 +71,14 @@ export class LeaderRole implements Startable {
       ['manager-status', new ManagerStatusKeeper(named('managers'))],
       ['roles', new RoleManager(named('roles'))],
       ['root-rotator', new RootRotator(named('ca'), { clusterId })],
+      [
+        'join-reaper',
+        new JoinReaper({
+          ...named('ca'),
+          members: () => membership.members(),
+          removeNode: (id) => control.removeNode(id, false),
+        }),
+      ],
     ];
   }
 

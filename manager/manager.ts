@@ -334,6 +334,7 @@ export class Manager implements ManagerApi {
       store: this.#store,
       consensus: this.#running(),
       external: this.#external(),
+      control: this.#localControl,
     };
     return new LeaderRole(components, { bootstrap });
   }

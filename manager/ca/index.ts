@@ -9,6 +9,7 @@ export { trustBundleOf, wantedIssuer } from './cluster-root.ts';
 export type { ExternalCaComponents } from './external-ca.ts';
 export { httpsPost } from './https-post.ts';
 export type { Issuer } from './issuer.ts';
+export { JoinReaper } from './join-reaper.ts';
 export { generateJoinToken, parseJoinToken } from './join-token.ts';
 export { damagedKeyFile, KeyFile } from './key-file.ts';
 export { nextRootCa } from './next-root.ts';
