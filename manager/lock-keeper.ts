@@ -29,9 +29,12 @@ const RETRY_MS = 2_000;
  * or not at all. What lay on disk in the clear before is replaced when it is locked: the data key of
  * the log, the passphrase of the TLS key, and that key itself.
  *
- * Each step finds out from the state on disk whether it is due, so that one that a crash or an error
- * kept from being done is done the next time. What the store shows while the log is still being read
- * is not followed: nobody may have the unlock key of that time any more.
+ * Each step finds out from the state on disk whether it is due, so a step that a crash or an error
+ * prevented is done the next time. The exception is the new TLS key: after a crash before it was made,
+ * the old one, encrypted by then, is kept until its certificate is renewed as usual.
+ *
+ * What the store shows while the log is still being read is not followed: it may be an unlock key of
+ * long ago, which nobody has any more.
  */
 export class LockKeeper implements Startable {
   readonly #components: LockKeeperComponents;
@@ -104,7 +107,8 @@ export class LockKeeper implements Startable {
   async #finishRotation(signal: AbortSignal): Promise<void> {
     const { keys, consensus, logger } = this.#components;
     if (!keys.isRotating) return;
-    // What writes files is waited for: they may be removed after `stop`. This may take long.
+    // This may take long, and ends with consensus. Only what writes the key file itself has to be waited
+    // for, since that file may be removed after `stop`.
     await unlessAborted(consensus.rotateKeys(), signal);
     await keys.forgetOldKeys();
     logger.info('the log is sealed with a new key');

@@ -5,6 +5,7 @@ import type { Manager } from '../../../manager/index.ts';
 import type { MemoryStore } from '../../../manager/store/memory-store.ts';
 import type { SimProcess } from '../world/sim-process.ts';
 import type { SimManager } from './sim-manager.ts';
+import type { SimSecurity } from './sim-security.ts';
 
 /** What of a manager is there once its log is being opened. */
 export interface OpenedLog {
@@ -22,6 +23,8 @@ export class ManagerLife {
   readonly host: SimManager;
   readonly process: SimProcess;
   manager: Manager | undefined;
+  /** Of `manager`. */
+  security: SimSecurity | undefined;
   /** Of `manager`. */
   log: OpenedLog | undefined;
   /** Serves: the state from its disk is there. */

@@ -132,9 +132,9 @@ export class SimManager {
 
   /** What it has on disk is locked as `key` says, and nothing is left of before. */
   isLockedWith(key: Uint8Array | undefined): boolean {
-    const held = this.life?.manager?.heldUnlockKey;
-    if (Buffer.compare(held ?? NONE, key ?? NONE) !== 0) return false;
-    return this.life?.log?.keys.all.length === 1;
+    const { manager, security, log } = this.life ?? {};
+    if (Buffer.compare(manager?.heldUnlockKey ?? NONE, key ?? NONE) !== 0) return false;
+    return security?.isKeyEncrypted === (key !== undefined) && log?.keys.all.length === 1;
   }
 
   async #run(life: ManagerLife, mode: ManagerMode): Promise<void> {
@@ -174,6 +174,7 @@ export class SimManager {
       passphrase: keys?.passphrase,
       remotes: () => this.#components.remotes().filter((addr) => addr !== this.addr),
     });
+    life.security = securityConfig;
     const { clock, random } = process;
     const openLog = this.#openLog(life);
     const components = { clock, random, logger: silentLogger, yieldTurn: life.yieldTurn };
