@@ -200,14 +200,15 @@ unplug_host() {
   remove_cgroups "/$LAB-lab/$1"
 }
 
-# Kills nothing: the processes are gone, only their empty groups are left.
+# Kills nothing: the processes are gone, or dying, and leaving its group is the last that a process does.
 remove_cgroups() {
-  local root group
+  local root
   for root in /sys/fs/cgroup /sys/fs/cgroup/*; do
-    group=$root$1
-    [ -d "$group" ] && find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    [ -d "$root$1" ] && (wait_for "the cgroup $root$1 to be empty" remove_cgroup "$root$1") || true
   done
 }
+
+remove_cgroup() { find "$1" -depth -type d -exec rmdir {} +; [ ! -d "$1" ]; }
 
 ### The swarm
 
@@ -283,6 +284,7 @@ down() {
   alive "$(cat "$DIR/registry.pid" 2>/dev/null || true)" && kill "$(cat "$DIR/registry.pid")" 2>/dev/null || true
   if [ -e "/run/netns/$SWITCH" ]; then
     ip netns pids "$SWITCH" | xargs -r kill -9 2>/dev/null || true
+    wait_for "the registry to end" no_processes "$SWITCH"
     ip netns del "$SWITCH"
   fi
   remove_cgroups "/$LAB-lab"
@@ -327,6 +329,12 @@ stop_daemon() {
   wait_for "swarmd on $1 to stop" daemon_gone "$1" "$pid"
 }
 
+kill_daemon() {
+  local pid; pid=$(daemon_pid "$1")
+  in_host "$1" kill -9 "$pid"
+  wait_for "swarmd on $1 to end" daemon_gone "$1" "$pid"
+}
+
 daemon_gone() { ! in_host "$1" kill -0 "$2" 2>/dev/null; }
 
 verb=${1:-}
@@ -345,7 +353,7 @@ case $verb in
     echo "export SWARM_HOST=unix://$DIR/hosts/$1/run/swarm/swarmd.sock"
     ;;
   logs) is_host "${1:-}"; [ "${2:-}" = -f ] && exec tail -n 100 -f "$DIR/hosts/$1/swarmd.log"; cat "$DIR/hosts/$1/swarmd.log" ;;
-  kill) is_host "${1:-}"; in_host "$1" kill -9 "$(daemon_pid "$1")" ;;
+  kill) is_host "${1:-}"; kill_daemon "$1" ;;
   restart) is_host "${1:-}"; restart "$1" ;;
   freeze) is_host "${1:-}"; in_host "$1" sh -c 'kill -STOP -1' ;;
   thaw) is_host "${1:-}"; in_host "$1" sh -c 'kill -CONT -1' ;;
