@@ -67,7 +67,7 @@ test('a leader that dies in the middle of a rotation is made good by the next', 
   skip,
 }, async () => {
   const before = await root('manager-2');
-  const leader = await leaderSeenFrom('manager-2');
+  const leader = await lab.leader('manager-2');
   const other = ['manager-1', 'manager-2'].find((host) => host !== leader) as string;
   // A node that is away keeps the rotation from ending before the leader dies.
   await lab.verb('freeze', 'worker-1');
@@ -275,12 +275,6 @@ async function tlsStatus(host = 'manager-1'): Promise<string[]> {
 async function inspectSwarm(host: string): Promise<SwarmObject> {
   const { stdout } = await dockerOn(host, ['info', '--format', '{{json .Swarm.Cluster}}']);
   return JSON.parse(stdout);
-}
-
-async function leaderSeenFrom(host: string): Promise<string> {
-  const format = '{{.Hostname}} {{.ManagerStatus}}';
-  const rows = lines(await lab.swarmctl(host, 'node', 'ls', '--format', format));
-  return rows.find((row) => row.endsWith(' Leader'))?.split(' ')[0] ?? '';
 }
 
 async function nodeId(host: string): Promise<string> {

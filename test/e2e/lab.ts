@@ -1,23 +1,37 @@
+import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '../support/eventually.ts';
+import { Conversation } from './conversation.ts';
+import { tellLogsOfFailures } from './failure-logs.ts';
 
 export const SCRIPT = fileURLToPath(new URL('../../cluster.sh', import.meta.url));
 /** Labs of different names do not meet: two runs at a time need two. */
 export const LAB_NAME = process.env['SWARM_LAB'] ?? 'e2e';
 const LAB_DIR = `/var/tmp/${LAB_NAME}-lab`;
 const COMMAND_TIMEOUT_MS = 180_000;
-/** How long a swarm may take to show what a command asked for. */
-export const CONVERGENCE_MS = 60_000;
+/** How long a swarm on a busy machine may take to show what a command asked for. */
+export const CONVERGENCE_MS = 120_000;
 
 export const REGISTRY = '192.168.77.1:5000';
 export const image = (name: string): string => `${REGISTRY}/${name}`;
+
+export interface LabOptions {
+  readonly managers?: number;
+  readonly workers?: number;
+  /** False for hosts that are in no swarm. */
+  readonly swarm?: boolean;
+  /** For `init`. */
+  readonly initFlags?: readonly string[];
+}
 
 export interface CommandResult {
   readonly stdout: string;
   readonly stderr: string;
   readonly code: number;
 }
+
+tellLogsOfFailures(`${LAB_DIR}/hosts`);
 
 /** Why e2e tests cannot run here, or undefined. */
 export const noLab = process.getuid?.() === 0 ? undefined : 'needs root, for network namespaces';
@@ -30,8 +44,8 @@ export class Lab {
     this.hosts = hosts;
   }
 
-  static async up(options: { managers?: number; workers?: number; swarm?: boolean } = {}) {
-    const { managers = 1, workers = 2, swarm = true } = options;
+  static async up(options: LabOptions = {}): Promise<Lab> {
+    const { managers = 1, workers = 2, swarm = true, initFlags = [] } = options;
     await script('down');
     const args = ['up', '--managers', `${managers}`, '--workers', `${workers}`, '--bare'];
     mustSucceed(await script(...args), args);
@@ -40,7 +54,7 @@ export class Lab {
         ? ['manager']
         : Array.from({ length: count }, (_, i) => `${role}-${i + 1}`);
     const lab = new Lab([...names('manager', managers), ...names('worker', workers)]);
-    if (swarm) await lab.makeSwarm();
+    if (swarm) await lab.makeSwarm(initFlags);
     return lab;
   }
 
@@ -61,6 +75,11 @@ export class Lab {
     return `unix://${LAB_DIR}/hosts/${host}/run/swarm/swarmd.sock`;
   }
 
+  /** Where this machine has a file of the state directory of a host. */
+  stateFile(host: string, path: string): string {
+    return `${LAB_DIR}/hosts/${host}/state/${path}`;
+  }
+
   /** A verb of cluster.sh; throws when it fails. */
   async verb(...args: string[]): Promise<string> {
     return mustSucceed(await script(...args), args);
@@ -78,6 +97,11 @@ export class Lab {
   /** With something to read on standard input. */
   tryExecWith(stdin: string, host: string, ...command: string[]): Promise<CommandResult> {
     return scriptWith(stdin, 'exec', host, ...command);
+  }
+
+  /** Starts a command inside a host that is to be talked with. */
+  talk(host: string, ...command: string[]): Conversation {
+    return new Conversation(SCRIPT, ['exec', host, ...command], labEnv());
   }
 
   swarmctl(host: string, ...args: string[]): Promise<string> {
@@ -118,9 +142,58 @@ export class Lab {
     return this.swarmctl(host, 'network', 'inspect', '--format', '{{.Id}}', name);
   }
 
+  /**
+   * Waits until a config of this name is there. One that exists already was made by an attempt
+   * whose answer was lost with the leader.
+   */
+  async writeConfig(host: string, name: string): Promise<void> {
+    await converges(async () => {
+      const create = ['config', 'create', name, '/etc/hostname'];
+      const { code, stderr } = await this.trySwarmctl(host, ...create);
+      if (!stderr.includes('already exists')) assert.equal(code, 0, stderr);
+    });
+  }
+
+  /** Who leads, once `from` knows it. */
+  async leader(from: string): Promise<string> {
+    return converges(async () => {
+      const rows = await this.#managerStatus(from);
+      const leader = rows.find((row) => row.endsWith(' Leader'));
+      assert.ok(leader, rows.join('\n'));
+      return leader.split(' ')[0] as string;
+    });
+  }
+
+  /** Waits until these, and no others, are nodes, and managers that reach each other. */
+  async reach(...hosts: readonly string[]): Promise<void> {
+    for (const host of hosts) {
+      await converges(async () => {
+        const rows = await this.#managerStatus(host);
+        const reachable = rows.filter((row) => / Ready (Leader|Reachable)$/.test(row));
+        assert.deepEqual(reachable.map((row) => row.split(' ')[0]).sort(), [...hosts].sort());
+        assert.equal(rows.length, hosts.length, rows.join('\n'));
+      });
+    }
+  }
+
+  /** Has something else listen on a port of a host; resolves with what makes it free again. */
+  async occupy(host: string, port: number): Promise<() => Promise<void>> {
+    const listening = () => this.exec(host, 'ss', '-tlnH', `sport = :${port}`);
+    const pidFile = `/run/listener-${port}.pid`;
+    const listen = `node -e "require('net').createServer().listen(${port})"`;
+    const start = `${listen} </dev/null >/dev/null 2>&1 & echo $! >${pidFile}`;
+    await this.exec(host, 'sh', '-c', start);
+    await converges(async () => assert.notEqual(await listening(), ''));
+    return async () => {
+      await this.exec(host, 'sh', '-c', `kill $(cat ${pidFile})`);
+      await converges(async () => assert.equal(await listening(), ''));
+    };
+  }
+
   /** The first host inits, the others join. */
-  async makeSwarm(): Promise<void> {
-    await this.swarmctl(this.manager, 'init', '--advertise-addr', this.address(this.manager));
+  async makeSwarm(initFlags: readonly string[] = []): Promise<void> {
+    const own = ['--advertise-addr', this.address(this.manager)];
+    await this.swarmctl(this.manager, 'init', ...own, ...initFlags);
     for (const host of this.hosts.slice(1)) {
       const role = host.startsWith('manager') ? 'manager' : 'worker';
       const token = await this.swarmctl(this.manager, 'join-token', '-q', role);
@@ -128,6 +201,12 @@ export class Lab {
       const remote = `${this.address(this.manager)}:2377`;
       await this.swarmctl(host, 'join', '--token', token, '--advertise-addr', address, remote);
     }
+  }
+
+  /** What `from` says of each node, e.g. `manager-1 Ready Leader`. */
+  async #managerStatus(from: string): Promise<string[]> {
+    const format = '{{.Hostname}} {{.Status}} {{.ManagerStatus}}';
+    return lines(await this.swarmctl(from, 'node', 'ls', '--format', format));
   }
 }
 
@@ -148,7 +227,7 @@ export function script(...args: string[]): Promise<CommandResult> {
 function scriptWith(stdin: string, ...args: string[]): Promise<CommandResult> {
   return new Promise((resolve) => {
     const options = {
-      env: { ...process.env, SWARM_LAB: LAB_NAME },
+      env: labEnv(),
       timeout: COMMAND_TIMEOUT_MS,
       maxBuffer: 64 * 1024 * 1024,
     };
@@ -160,6 +239,10 @@ function scriptWith(stdin: string, ...args: string[]): Promise<CommandResult> {
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(stdin);
   });
+}
+
+function labEnv(): NodeJS.ProcessEnv {
+  return { ...process.env, SWARM_LAB: LAB_NAME };
 }
 
 function mustSucceed(result: CommandResult, args: readonly string[]): string {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import { systemRandom } from '../../common/random.ts';
+import { KeyFile } from '../../manager/ca/key-file.ts';
+import { parseUnlockKey } from '../../manager/ca/unlock-key.ts';
 import { type CommandResult, converges, image, Lab, noLab } from './lab.ts';
 
 const LOCKED =
@@ -61,7 +64,7 @@ test('the right key unlocks it, and no other', { skip }, async () => {
   const right = await docker('manager-2', ['swarm', 'unlock'], `${key}\n`);
   assert.deepEqual([right.code, right.stderr], [0, '']);
   await converges(async () =>
-    assert.match(await lab.swarmctl('manager-2', 'node', 'ls'), /manager-2 +Ready +Active +Reach/),
+    assert.match(await lab.swarmctl('manager-2', 'node', 'ls'), readyManager('manager-2')),
   );
   const again = await docker('manager-2', ['swarm', 'unlock'], `${key}\n`);
   assert.match(again.stderr, /swarm is not locked/);
@@ -71,7 +74,7 @@ test('a new key takes the place of the old one', { skip }, async () => {
   const old = key;
   key = await lab.swarmctl('manager-2', 'swarm', 'unlock-key', '--rotate', '-q');
   assert.notEqual(key, old);
-  await settled('manager-3');
+  await lockedWith('manager-3', key);
   await lab.verb('kill', 'manager-3');
   await lab.verb('restart', 'manager-3');
   const refused = await unlock('manager-3', old);
@@ -94,7 +97,10 @@ test('a manager that was away meanwhile asks for the key from before', { skip },
   const refused = await unlock('manager-3', key);
   assert.match(refused.stderr, /invalid key provided\nA manager that was away .* key from before/);
   assert.equal((await unlock('manager-3', old)).code, 0);
-  assert.equal(await lab.swarmctl('manager-3', 'swarm', 'unlock-key', '-q'), key);
+  await converges(async () =>
+    assert.equal(await lab.swarmctl('manager-3', 'swarm', 'unlock-key', '-q'), key),
+  );
+  await lockedWith('manager-3', key);
 });
 
 test('one that is demoted while it is off is a worker, and can be a manager again', {
@@ -122,24 +128,22 @@ test('one that is demoted while it is off is a worker, and can be a manager agai
   await converges(async () => assert.match(await infoOf('manager-3'), /Swarm: active/));
   await lab.swarmctl('manager-1', 'node', 'promote', 'manager-3');
   await converges(async () =>
-    assert.match(await lab.swarmctl('manager-3', 'node', 'ls'), /manager-3 +Ready +Active +Reach/),
+    assert.match(await lab.swarmctl('manager-3', 'node', 'ls'), readyManager('manager-3')),
   );
 });
 
 test('a manager that cannot start yet says why, and starts when it can', { skip }, async () => {
-  const listen = "require('net').createServer().listen(2377)";
-  const start = `node -e "${listen}" </dev/null >/dev/null 2>&1 & echo $! >/run/listener.pid`;
-  await lab.exec('worker-1', 'sh', '-c', start);
+  const free = await lab.occupy('worker-1', 2377);
   await lab.swarmctl('manager-1', 'node', 'promote', 'worker-1');
   await converges(async () => assert.match(await infoOf('worker-1'), /Error: .*already listens/));
-  await lab.exec('worker-1', 'sh', '-c', 'kill $(cat /run/listener.pid)');
+  await free();
   await converges(async () =>
-    assert.match(await lab.swarmctl('worker-1', 'node', 'ls'), /worker-1 +Ready +Active +Reach/),
+    assert.match(await lab.swarmctl('worker-1', 'node', 'ls'), readyManager('worker-1')),
   );
   await lab.swarmctl('manager-1', 'node', 'demote', 'worker-1');
   await converges(async () => {
     const nodes = await lab.swarmctl('manager-1', 'node', 'ls');
-    assert.doesNotMatch(nodes, /worker-1 .*Reachable/);
+    assert.doesNotMatch(nodes, /worker-1 .*(Reachable|Unreachable|Leader)/);
     assert.match(await infoOf('worker-1'), /Is Manager: false/);
   });
 });
@@ -227,11 +231,17 @@ async function containers(host: string): Promise<string[]> {
   return text.split('\n').filter(Boolean);
 }
 
-/** Resolves when the host's files are locked with the key of now. */
-async function settled(host: string): Promise<void> {
+const readyManager = (host: string) => new RegExp(`${host} +Ready +Active +(Reachable|Leader)`);
+
+/** Resolves when what the manager has on disk is locked with this key and no other. */
+async function lockedWith(host: string, unlockKey: string): Promise<void> {
+  const init = {
+    path: lab.stateFile(host, 'swarm/raft/keys.json'),
+    unlockKey: parseUnlockKey(unlockKey),
+  };
   await converges(async () => {
-    const log = await lab.verb('logs', host);
-    assert.match(log, /this manager has another unlock key/);
+    const file = await KeyFile.read({ random: systemRandom }, init);
+    assert.deepEqual(file?.unlockKey, init.unlockKey);
   });
 }
 

@@ -23,24 +23,11 @@ async function nodes(from: string): Promise<string[]> {
   return lines(await lab.swarmctl(from, 'node', 'ls', '--format', format));
 }
 
-/** Waits until all of these, and no others, are managers that can be reached, for each of them. */
-async function reach(...hosts: readonly string[]): Promise<void> {
-  for (const host of hosts) {
-    await converges(async () => {
-      const rows = await nodes(host);
-      const reachable = rows.filter((row) => / Ready (Leader|Reachable)$/.test(row));
-      assert.deepEqual(reachable.map((row) => row.split(' ')[0]).sort(), [...hosts].sort());
-      assert.equal(rows.length, hosts.length, rows.join('\n'));
-    });
-  }
-}
-
 const managerAddr = (from: string, node: string) =>
   lab.swarmctl(from, 'node', 'inspect', '--format', '{{.ManagerStatus.Addr}}', node);
 
 let configs = 0;
-const write = (host: string) =>
-  lab.swarmctl(host, 'config', 'create', `written-${++configs}`, '/etc/hostname');
+const write = (host: string) => lab.writeConfig(host, `written-${++configs}`);
 
 async function refused(message: RegExp, host: string, ...args: string[]): Promise<void> {
   const { code, stdout, stderr } = await lab.trySwarmctl(host, ...args);
@@ -60,16 +47,16 @@ test('a manager whose address changed keeps its membership', { skip }, async () 
   await converges(async () => {
     assert.equal(await managerAddr('manager-1', 'manager-3'), `${NEW_ADDRESS}:2377`);
   });
-  await reach('manager-1', 'manager-2', 'manager-3');
+  await lab.reach('manager-1', 'manager-2', 'manager-3');
   assert.equal(await lab.id('manager-3', 'node', 'manager-3'), id);
   assert.match(await lab.swarmctl('manager-3', 'info'), new RegExp(`Node Address: ${NEW_ADDRESS}`));
 });
 
 test('it has its vote there: with it, another one can be spared', { skip }, async () => {
   await lab.verb('kill', 'manager-1');
-  await converges(() => write('manager-3'));
+  await write('manager-3');
   await lab.verb('restart', 'manager-1');
-  await reach('manager-1', 'manager-2', 'manager-3');
+  await lab.reach('manager-1', 'manager-2', 'manager-3');
 });
 
 test('a removal that would lose the quorum is refused with the reason', { skip }, async () => {
@@ -92,11 +79,11 @@ test('a dead manager is removed, and a new one takes its place', { skip }, async
   });
   await lab.swarmctl('manager-1', 'node', 'rm', '--force', 'manager-2');
   await lab.verb('add', 'manager');
-  await reach('manager-1', 'manager-3', 'manager-4');
+  await lab.reach('manager-1', 'manager-3', 'manager-4');
   await lab.verb('kill', 'manager-1');
-  await converges(() => write('manager-4'));
+  await write('manager-4');
   await lab.verb('restart', 'manager-1');
-  await reach('manager-1', 'manager-3', 'manager-4');
+  await lab.reach('manager-1', 'manager-3', 'manager-4');
 });
 
 test('one that was removed stays out when it comes back, and is told', { skip }, async () => {
@@ -111,7 +98,7 @@ test('one that was removed stays out when it comes back, and is told', { skip },
   await lab.swarmctl('manager-2', 'leave', '--force');
   const state = ['info', '--format', '{{.Swarm.LocalNodeState}}'];
   assert.equal(await lab.swarmctl('manager-2', ...state), 'inactive');
-  await reach('manager-1', 'manager-3', 'manager-4');
+  await lab.reach('manager-1', 'manager-3', 'manager-4');
 });
 
 test('without a leader commands fail at once, and say what to do', { skip }, async () => {
@@ -125,17 +112,19 @@ test('without a leader commands fail at once, and say what to do', { skip }, asy
     ['service', 'ls'],
   ];
   for (const command of commands) await refused(NO_LEADER, 'manager-3', ...command);
-  const { stdout, stderr } = await lab.trySwarmctl('manager-3', 'info');
-  assert.match(stdout, /Is Manager: true/);
-  assert.match(stderr, /Only 1 of 3 managers can be reached, and it takes 2 to change anything/);
-  assert.match(stderr, /swarmctl swarm recover/);
+  await converges(async () => {
+    const { stdout, stderr } = await lab.trySwarmctl('manager-3', 'info');
+    assert.match(stdout, /Is Manager: true/);
+    assert.match(stderr, /Only 1 of 3 managers can be reached, and it takes 2 to change anything/);
+    assert.match(stderr, /swarmctl swarm recover/);
+  });
 });
 
 test('and when enough of them are back, it goes on', { skip }, async () => {
   await lab.verb('restart', 'manager-1');
-  await converges(() => write('manager-3'));
+  await write('manager-3');
   await lab.verb('restart', 'manager-4');
-  await reach('manager-1', 'manager-3', 'manager-4');
+  await lab.reach('manager-1', 'manager-3', 'manager-4');
   const names = await lab.swarmctl('manager-4', 'config', 'ls', '--format', '{{.Name}}');
   assert.doesNotMatch(names, /refused/);
 });

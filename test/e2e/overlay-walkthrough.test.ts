@@ -84,7 +84,8 @@ test('a service with five replicas spreads over the nodes', { skip }, async () =
 test('every host answers on the published port, also from inside the host', { skip }, async () => {
   for (const host of lab.hosts) {
     await converges(async () => assert.match(await lab.http(host, 80), /Welcome/));
-    assert.match(await lab.exec(host, 'curl', '-sS', 'http://127.0.0.1:80/'), /Welcome/);
+    const inside = ['curl', '-sS', '--max-time', '3', 'http://127.0.0.1:80/'];
+    await converges(async () => assert.match(await lab.exec(host, ...inside), /Welcome/));
   }
 });
 
@@ -112,7 +113,10 @@ test('a host without a task answers too, and the task sees the address of the cl
 });
 
 test('network inspect shows the containers of the node and the peers', { skip }, async () => {
-  const [network] = JSON.parse(await lab.swarmctl('worker-1', 'network', 'inspect', 'nginx-net'));
+  const inspect = async () => {
+    return JSON.parse(await lab.swarmctl('worker-1', 'network', 'inspect', 'nginx-net'))[0];
+  };
+  const network = await inspect();
   const names = Object.values(network.Containers as Record<string, { Name: string }>)
     .map((container) => container.Name)
     .sort();
@@ -121,9 +125,12 @@ test('network inspect shows the containers of the node and the peers', { skip },
     names.some((name) => /^my-nginx\.\d\.\w{25}$/.test(name)),
     names.join(),
   );
-  const peers = (network.Peers as { IP: string }[]).map((peer) => peer.IP).sort();
-  assert.deepEqual(peers, ['192.168.77.11', '192.168.77.12', '192.168.77.13']);
   assert.equal(network.Scope, 'swarm');
+  // Heard of by gossip.
+  await converges(async () => {
+    const peers = ((await inspect()).Peers as { IP: string }[]).map((peer) => peer.IP).sort();
+    assert.deepEqual(peers, ['192.168.77.11', '192.168.77.12', '192.168.77.13']);
+  });
 });
 
 test('inside: namespaces, bridge, VXLAN, veth pairs, neighbours', { skip }, async () => {
@@ -155,18 +162,14 @@ test('inside: namespaces, bridge, VXLAN, veth pairs, neighbours', { skip }, asyn
   );
   assert.match(veths, /veth0@.* master br0 /);
   assert.match(veths, /mtu 1450/);
-  const neighbours = await lab.inNamespace(
-    'worker-1',
-    inside,
-    'ip',
-    'neigh',
-    'show',
-    'dev',
-    'vxlan0',
-  );
-  assert.match(neighbours, /^10\.0\.1\.\d+ lladdr 02:42:0a:00:01:\w\w PERMANENT$/m);
-  const fdb = await lab.inNamespace('worker-1', inside, 'bridge', 'fdb', 'show', 'dev', 'vxlan0');
-  assert.match(fdb, /02:42:0a:00:01:\w\w dst 192\.168\.77\.1[13] .*permanent/);
+  // Of the tasks on the other nodes, which are heard of by gossip.
+  const show = (...command: string[]) => lab.inNamespace('worker-1', inside, ...command);
+  await converges(async () => {
+    const neighbours = await show('ip', 'neigh', 'show', 'dev', 'vxlan0');
+    assert.match(neighbours, /^10\.0\.1\.\d+ lladdr 02:42:0a:00:01:\w\w PERMANENT$/m);
+    const fdb = await show('bridge', 'fdb', 'show', 'dev', 'vxlan0');
+    assert.match(fdb, /02:42:0a:00:01:\w\w dst 192\.168\.77\.1[13] .*permanent/);
+  });
   assert.match(
     await lab.exec('worker-1', 'ip', 'link', 'show', 'swarm_gwbridge'),
     /swarm_gwbridge/,
@@ -197,9 +200,11 @@ test('service update moves all tasks to another network', { skip }, async () => 
       if (host !== lab.manager) assert.ok(!(await networkNames(host)).includes('nginx-net'), host);
     });
   }
-  const [old] = JSON.parse(await lab.swarmctl(lab.manager, 'network', 'inspect', 'nginx-net'));
-  assert.deepEqual(Object.keys(old.Containers ?? {}), []);
-  assert.match(await lab.http('worker-2', 80), /Welcome/);
+  await converges(async () => {
+    const [old] = JSON.parse(await lab.swarmctl(lab.manager, 'network', 'inspect', 'nginx-net'));
+    assert.deepEqual(Object.keys(old.Containers ?? {}), []);
+  });
+  await converges(async () => assert.match(await lab.http('worker-2', 80), /Welcome/));
 });
 
 test('service rm and network rm clean up, on the workers too', { skip }, async () => {
