@@ -59,8 +59,10 @@ const NO_CONNECTION =
 const NO_NAME = /^Name resolution failed for target (?:dns:)?(.*)$/;
 const CONNECT = /^connect (E[A-Z]+) (\S+)/;
 const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
   ECONNREFUSED: 'connection refused',
   EHOSTUNREACH: 'no route to host',
+  ENOENT: 'there is no such socket',
   ENETUNREACH: 'network is unreachable',
   ETIMEDOUT: 'timed out',
 };

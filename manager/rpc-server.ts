@@ -5,11 +5,12 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { Clock } from '../common/clock.ts';
-import { errorMessage, SwarmError } from '../common/errors.ts';
+import { cannotListen } from '../common/listen-error.ts';
 import type { SecurityConfigApi } from './types.ts';
 
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 const SHUTDOWN_GRACE_MS = 300;
+const FAILURE = { option: '--listen-addr', suspect: 'is Docker in swarm mode on this machine?' };
 
 export interface RpcServerComponents {
   readonly clock: Clock;
@@ -55,7 +56,7 @@ export class RpcServer implements RpcListener {
   listen(addr: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(addr, this.#components.security.serverCredentials(), (error) =>
-        error ? reject(cannotListen(addr, error)) : resolve(),
+        error ? reject(cannotListen(addr, error, FAILURE)) : resolve(),
       );
     });
   }
@@ -72,16 +73,4 @@ export class RpcServer implements RpcListener {
       });
     });
   }
-}
-
-function cannotListen(addr: string, cause: Error): SwarmError {
-  const text = errorMessage(cause);
-  const busy = text.includes('EADDRINUSE');
-  const reason = busy ? 'another process already listens there' : text;
-  return new SwarmError('SWM_FAILED_PRECONDITION', `cannot listen on ${addr}: ${reason}`, {
-    hint: busy
-      ? 'Stop the other process (is Docker in swarm mode on this machine?), or choose another --listen-addr.'
-      : 'Choose another --listen-addr.',
-    cause,
-  });
 }

@@ -126,7 +126,11 @@ export class Daemon implements Startable {
     if (!address?.host) {
       throw new SwarmError('SWM_INVALID_ARGUMENT', `${metricsAddr} is not a host:port for metrics`);
     }
-    const listener = new Listener(metricsHandler(this.#metrics), { kind: 'tcp', ...address });
+    const listener = new Listener(
+      metricsHandler(this.#metrics),
+      { kind: 'tcp', ...address },
+      { who: 'the metrics', option: '--metrics-addr' },
+    );
     await listener.start();
     this.#metricsListener = listener;
   }

@@ -11,7 +11,8 @@ import { lpStream } from '@libp2p/utils';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p, type Libp2p } from 'libp2p';
 import type { Clock, Timer } from '../../common/clock.ts';
-import { errorMessage, SwarmError } from '../../common/errors.ts';
+import { errorMessage } from '../../common/errors.ts';
+import { cannotListen } from '../../common/listen-error.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
 import type { GossipPeer } from '../../proto/gen/swarm/dispatcher.ts';
@@ -25,10 +26,6 @@ const PROTOCOLS: readonly RequestProtocol[] = ['/swarm/probe/1', '/swarm/sync/1'
 const DIAL_TIMEOUT_MS = 5_000;
 /** The node with the greater id waits this long for the other to dial, so that one connection comes. */
 const DIAL_YIELD_MS = 2_000;
-const LISTEN_FAILURES: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another process already listens there',
-  EADDRNOTAVAIL: 'this machine has no such address',
-};
 /** Hosts of a test, or nodes behind one NAT, share an address: no limit of libp2p's per address. */
 const UNLIMITED = 10_000;
 
@@ -206,7 +203,12 @@ export class Libp2pTransport implements GossipTransport {
         },
       });
     } catch (error) {
-      throw cannotListen(this.identity.gossipListen, error);
+      const failure = {
+        who: 'gossip',
+        option: '--listen-addr',
+        suspect: 'is Docker in swarm mode on this machine?',
+      };
+      throw cannotListen(this.identity.gossipListen, error, failure);
     }
   }
 
@@ -287,17 +289,6 @@ export class Libp2pTransport implements GossipTransport {
   private nodeIdOf(peerId: PeerId): string | undefined {
     return this.nodeIds.get(peerId.toString());
   }
-}
-
-/** libp2p says it in many lines, with stack traces. */
-function cannotListen(addr: string, cause: unknown): SwarmError {
-  const text = errorMessage(cause);
-  const [, code = ''] = /\b(EADDRINUSE|EADDRNOTAVAIL)\b/.exec(text) ?? [];
-  const reason = LISTEN_FAILURES[code] ?? text.split('\n', 1)[0];
-  return new SwarmError('SWM_FAILED_PRECONDITION', `gossip cannot listen on ${addr}: ${reason}`, {
-    hint: 'Stop what listens there, or choose another --listen-addr.',
-    cause,
-  });
 }
 
 function guard(logger: Logger, run: () => void): void {

@@ -1,8 +1,9 @@
 import { chmod, chown, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { Socket } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { cannotListen, type ListenFailure } from '../../common/listen-error.ts';
 import type { Startable } from '../../common/startable.ts';
 import { upgradeListener } from './http/upgrade.ts';
 
@@ -18,6 +19,8 @@ export type ListenAddress =
       readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
     };
 
+const API: ListenFailure = { who: 'the API', option: '--host' };
+
 type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** One socket that takes requests, upgrades included. */
@@ -25,9 +28,12 @@ export class Listener implements Startable {
   readonly #address: ListenAddress;
   readonly #server: Server;
   readonly #sockets = new Set<Duplex>();
+  readonly #role: ListenFailure;
 
-  constructor(route: RequestListener, address: ListenAddress) {
+  /** `role` is for the message when `address` is not to be had. */
+  constructor(route: RequestListener, address: ListenAddress, role: ListenFailure = API) {
     this.#address = address;
+    this.#role = role;
     this.#server = serverFor(address);
     this.#server.on('request', route);
     this.#server.on('upgrade', upgradeListener(route));
@@ -47,15 +53,17 @@ export class Listener implements Startable {
     return typeof address === 'object' && address ? address.port : 0;
   }
 
+  /** Rejects with SWM_FAILED_PRECONDITION when the address is not to be had. */
   async start(): Promise<void> {
     const address = this.#address;
     if (address.kind === 'tcp') {
-      await this.#listen({ host: address.host, port: address.port });
+      const { host, port } = address;
+      await this.#listen({ host, port }, `${host}:${port}`);
       return;
     }
     // What a daemon that was killed left behind would be in the way.
     await rm(address.path, { force: true });
-    await this.#listen({ path: address.path });
+    await this.#listen({ path: address.path }, address.path);
     await chmod(address.path, 0o660);
     if (address.gid !== undefined) await chown(address.path, 0, address.gid);
   }
@@ -66,11 +74,12 @@ export class Listener implements Startable {
     await closed;
   }
 
-  #listen(options: { path: string } | { host: string; port: number }): Promise<void> {
+  #listen(options: ListenOptions, where: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
+      const onError = (error: Error) => reject(cannotListen(where, error, this.#role));
+      this.#server.once('error', onError);
       this.#server.listen(options, () => {
-        this.#server.off('error', reject);
+        this.#server.off('error', onError);
         resolve();
       });
     });

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
+import { SwarmError } from '../../common/errors.ts';
+import { fromServiceError } from '../../common/grpc-errors.ts';
 import { newHexId } from '../../common/ids.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
@@ -7,7 +9,7 @@ import type { Startable } from '../../common/startable.ts';
 import { TaskOOM } from '../../proto/gen/containerd/task_events.ts';
 import { ContainerdClient } from './containerd/client.ts';
 import { PrivateContainerd } from './containerd/daemon.ts';
-import { isAlreadyExists } from './containerd/errors.ts';
+import { isAlreadyExists, isUnavailable } from './containerd/errors.ts';
 import { hostFeatures } from './host.ts';
 import { Assembler } from './image/assemble.ts';
 import { ContentStore } from './image/content.ts';
@@ -108,6 +110,7 @@ export class Runtime implements Startable {
     try {
       await this.client.call(namespaces, namespaces.create, { namespace });
     } catch (error) {
+      if (isUnavailable(error) && !this.#daemon) throw notReached(error);
       if (!isAlreadyExists(error)) throw error;
     }
     await this.snapshots.check();
@@ -159,4 +162,12 @@ export class Runtime implements Startable {
       });
     }
   }
+}
+
+function notReached(cause: unknown): SwarmError {
+  const { message } = fromServiceError(cause);
+  return new SwarmError('SWM_UNAVAILABLE', `containerd does not answer: ${message}`, {
+    hint: 'Start it, or leave --containerd out: then swarmd starts one of its own.',
+    cause,
+  });
 }

@@ -9,8 +9,9 @@ import https from 'node:https';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { X509CertificateGenerator } from '@peculiar/x509';
-import { createApiServer } from '../../../swarmd/api/index.ts';
+import { createApiServer, type ListenAddress } from '../../../swarmd/api/index.ts';
 import { onEnd, tempDir } from '../../support/cleanup.ts';
+import { deafServer } from '../../support/loopback.ts';
 import { apiBench } from './bench.ts';
 import { answered, serve } from './served.ts';
 
@@ -27,6 +28,26 @@ test('a socket that a killed daemon left is replaced, and is not for everybody',
   assert.equal(statSync(path).mode & 0o777, 0o660);
   await server.stop();
   assert.equal(existsSync(path), false);
+});
+
+test('where the API cannot listen it says why, and which option says where', async (t) => {
+  const { node } = await apiBench();
+  const start = (address: ListenAddress) => {
+    const server = createApiServer({ node, clock: systemClock }, { listen: [address] });
+    onEnd(t, () => server.stop());
+    return server.start();
+  };
+  const busy = await deafServer(t);
+  const [host = '', port] = busy.split(':');
+  await assert.rejects(start({ kind: 'tcp', host, port: Number(port) }), {
+    code: 'SWM_FAILED_PRECONDITION',
+    message: `the API cannot listen on ${busy}: another process already listens there`,
+    hint: 'Stop the other process, or choose another --host.',
+  });
+  const path = join(await tempDir(t), 'none', 'x.sock');
+  await assert.rejects(start({ kind: 'unix', path }), {
+    message: `the API cannot listen on ${path}: permission denied, or there is no such directory`,
+  });
 });
 
 test('stopping ends the open streams', async (t) => {
