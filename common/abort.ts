@@ -1,6 +1,6 @@
 /**
- * Has `listener` called once `signal` is aborted, at once if it is already. Returns what takes it
- * back, which is to be called: a signal keeps its listeners for as long as it lives.
+ * Calls `listener` when `signal` is aborted, at once if it already is. Returns a function that removes
+ * the listener. It has to be called: a signal keeps its listeners for as long as it lives.
  */
 export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   if (signal.aborted) {
@@ -11,7 +11,10 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   return () => signal.removeEventListener('abort', listener);
 }
 
-/** Settles as `work` does, or rejects with the signal's reason if that comes first; `work` goes on. */
+/**
+ * Settles as `work` does, or rejects with the signal's reason if that is aborted first. `work` itself is
+ * not stopped, and a later rejection of it is ignored.
+ */
 export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const forget = onAbort(signal, () => reject(signal.reason));

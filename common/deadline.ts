@@ -5,18 +5,19 @@ type Timers = Pick<Clock, 'setTimer'>;
 
 export interface Deadline {
   readonly signal: AbortSignal;
-  /** Whether the time is over, as opposed to one of the other signals having come. */
+  /** Whether `signal` aborted because the time was over, and not because of one of the other signals. */
   readonly isOver: boolean;
-  /** To be called when it is not needed any more. */
+  /** Takes back the timer and the listeners at the other signals. `signal` aborts no more. */
   cancel(): void;
 }
 
 /**
- * A signal that aborts after `ms` of `clock` (or never, when that is Infinity), or with the first of
- * `signals`. What Node 20 has for that
- * is not to be trusted: garbage collection takes an `AbortSignal.timeout` away that is part of an
- * `AbortSignal.any`, so that whoever waits does so for ever, and a signal that lives long keeps a
- * trace of every `any` that it was ever part of.
+ * A signal that aborts after `ms` of `clock` (Infinity: never), or with the reason of the first of
+ * `signals` that aborts. To be cancelled in the end.
+ *
+ * It stands in for `AbortSignal.any` and `AbortSignal.timeout`, which are broken in Node 20: a timeout
+ * that is part of an `any` may be garbage collected before it aborts, so that those who wait for it
+ * wait for ever; and a long-lived signal keeps a reference for every `any` that it was ever part of.
  */
 export function deadline(
   clock: Timers,
@@ -45,15 +46,15 @@ export function deadline(
 
 export interface TimeLimit {
   readonly ms: number;
-  /** What is thrown when the time is over. */
+  /** Makes the error that is thrown when the time is over. */
   readonly late: () => Error;
-  /** Ends the work as well, with its reason. */
+  /** Ends the wait before that; its reason is then thrown. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The outcome of `work`, which is waited for no longer than the limit says. Its signal is aborted then;
- * whether it heeds that is its own affair.
+ * The outcome of `work`, which is waited for no longer than the limit says. The signal that `work` gets
+ * is aborted then, but nobody waits for it to stop.
  */
 export async function within<T>(
   clock: Timers,
@@ -72,8 +73,8 @@ export async function within<T>(
 }
 
 /**
- * Whether `work`, which goes on in any case, has ended within `ms`, or before `signal` was aborted.
- * Rejects as `work` does within that time.
+ * Whether `work` ends within `ms` and before `signal` is aborted. It is not stopped otherwise. Rejects
+ * when `work` rejects within that time; a later rejection is ignored.
  */
 export async function endsWithin(
   clock: Timers,

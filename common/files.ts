@@ -1,33 +1,45 @@
 import { access, readFile, rm } from 'node:fs/promises';
 import { writeFileAtomic } from './atomic-file.ts';
 
-/** The few small files that a part of the daemon keeps, so that a simulated disk can hold them too. */
+/**
+ * Small text files, so that code which keeps its state in them can run on a simulated disk. Every
+ * method rejects with the error of the file system when that fails.
+ */
 export interface Files {
-  /** Undefined when there is none. */
+  /** The content as UTF-8; undefined when there is no such file. */
   read(path: string): Promise<string | undefined>;
-  /** Whether there is a file or a folder. */
+  /** Whether there is a file or a folder at this path. */
   exists(path: string): Promise<boolean>;
   /** Replaces the whole file: after a crash the old content is there or the new, never a mixture. */
   write(path: string, text: string, mode: number): Promise<void>;
-  /** A file, or a folder with all that is in it; nothing happens when there is neither. */
+  /** Removes a file, or a folder with all that is in it; nothing happens when there is neither. */
   remove(path: string): Promise<void>;
 }
 
-/** Those of this machine. */
+/** The file system of this machine. */
 export const machineFiles: Files = {
   async read(path) {
     try {
       return await readFile(path, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      if (isMissing(error)) return undefined;
       throw error;
     }
   },
-  exists: (path) =>
-    access(path).then(
-      () => true,
-      () => false,
-    ),
+  async exists(path) {
+    try {
+      await access(path);
+      return true;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+  },
   write: writeFileAtomic,
   remove: (path) => rm(path, { recursive: true, force: true }),
 };
+
+/** A disk that cannot be read is no proof that nothing is there. */
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}

@@ -7,17 +7,18 @@ export interface TriggerLoopComponents {
 }
 
 export interface TriggerLoopInit {
-  /** Its signal is aborted with `stop`, which waits for it. */
+  /** The signal is aborted by `stop`, which waits for `act` to end. */
   readonly act: (signal: AbortSignal) => Promise<void>;
-  /** How long the loop rests after `act` failed; then it acts again. */
+  /** The pause after `act` failed; then it is called again. */
   readonly retryMs: number;
-  /** Told of every failure of `act`, but not of one that comes after `stop`. */
+  /** Called with every error of `act`, except after `stop`. Must not throw. */
   readonly onFailure: (error: unknown) => void;
 }
 
 /**
- * Acts once when it is started, and again whenever it was fired since the last act began. One act at
- * a time: any number of `fire` calls during an act, or the rest after a failure, make for one more.
+ * Calls `act` once when it is started, and again whenever `fire` was called since the last call began.
+ * Calls of `act` do not overlap: any number of `fire` calls during one of them, or during the pause
+ * after a failure, lead to one more.
  */
 export class TriggerLoop implements Startable {
   readonly #clock: Clock;
@@ -37,7 +38,7 @@ export class TriggerLoop implements Startable {
     this.#running = this.#run(this.#abort.signal);
   }
 
-  /** Begins no other act; resolves when the one under way is over. */
+  /** `act` is not called again. Resolves when a call of it that is under way has ended. */
   async stop(): Promise<void> {
     this.#abort.abort(new Error('the loop was stopped'));
     this.#timer?.cancel();
@@ -48,7 +49,7 @@ export class TriggerLoop implements Startable {
     this.#trigger.fire();
   }
 
-  /** Fires after `ms`; the later of two calls counts. */
+  /** Calls `fire` after `ms`. A second call replaces the first. */
   fireIn(ms: number): void {
     this.#timer?.cancel();
     if (this.#abort.signal.aborted) return;
