@@ -66,7 +66,7 @@ export class Allocator implements Startable {
     if (this.#backlog.note(commit) || this.#mustScan) this.#loop.fire();
   }
 
-  /** What the pass had taken is not known any more. */
+  /** The pass has taken work from the backlog that is not done: it is looked for in the store again. */
   #onFailure(error: unknown): void {
     this.#logger.warn({ err: errorMessage(error) }, 'allocation failed, trying again');
     this.#mustScan = true;

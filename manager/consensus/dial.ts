@@ -23,9 +23,9 @@ export interface Place {
 }
 
 /**
- * Of connections from manager to manager. One that is dead, also without a word, is noticed within
- * seconds. Each client has a connection of its own, because the shared pool of gRPC keeps its own pace
- * in connecting again.
+ * Options of gRPC connections between managers. By keepalive, a connection that is dead without having
+ * been closed is noticed within seconds. Each client has its own connection: one of gRPC's shared pool
+ * may be waiting out the backoff of somebody else's failure.
  */
 export const MANAGER_CONNECTION: ClientOptions = {
   'grpc.use_local_subchannel_pool': 1,

@@ -10,7 +10,7 @@ export interface LeaderLinkComponents {
   readonly clientOptions?: ClientOptions | undefined;
 }
 
-/** What is written here, and listed, may be large. */
+/** Requests that write objects, and answers that list them, may be large. */
 const CONNECTION_OPTIONS: ClientOptions = {
   ...MANAGER_CONNECTION,
   'grpc.max_receive_message_length': 16 * 1024 * 1024,

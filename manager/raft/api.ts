@@ -16,49 +16,51 @@ import type {
  *   while (node.hasReady()) { const ready = node.ready(); persist; send; apply; node.advance(); }
  */
 export interface RawNodeApi {
-  /** Time has passed. */
+  /** One unit of time has passed; `electionTick` and `heartbeatTick` count these. */
   tick(): void;
-  /** Tries to become leader now. Nothing happens if it must not. */
+  /** Starts an election now, unless this node leads or may not become leader. */
   campaign(): void;
   /** Appends to the leader's log; throws ErrProposalDropped without a leader or over a limit. */
   propose(data: Uint8Array): void;
   /** Several proposals as one: they become neighbours in the log, or all are dropped. */
   proposeBatch(payloads: readonly Uint8Array[]): void;
   /**
-   * Like `propose`. A change that must not be made now becomes an empty entry: see with `applyConfChange`
-   * whether it has taken effect.
+   * Like `propose`. A change that is not possible now becomes an empty entry: whether it took effect
+   * shows when the entry is applied.
    */
   proposeConfChange(change: ConfChangeV1 | ConfChangeV2): void;
   /**
-   * To be called for every committed conf change entry, in order, when it is applied. With `index`, that
-   * of the entry, a change is left out that the configuration in force covers already: in asynchronous
-   * mode a snapshot may overtake entries on their way to the apply thread, so pass it there.
+   * To be called for every committed configuration change, in log order, when its entry is applied.
+   * `index` is that of the entry: with it, a change that a snapshot has brought already is skipped. In
+   * asynchronous mode a snapshot may overtake entries on their way to the apply thread, so pass it there.
+   * Returns the configuration in force.
    */
   applyConfChange(change: ConfChangeV1 | ConfChangeV2, index?: number): ConfState;
   /**
-   * Throws ErrStepLocalMsg, ErrStepPeerNotFound, ErrStepMisdirected, and ErrProposalDropped for a
-   * forwarded proposal; a message of the network never throws else.
+   * Takes a message from a peer, or a response of a storage thread. Throws ErrStepLocalMsg,
+   * ErrStepPeerNotFound, ErrStepMisdirected, or ErrProposalDropped for a forwarded proposal, and nothing
+   * else whatever a peer sends.
    */
   step(message: Message): void;
-  /** Is there anything to do? */
+  /** Whether `ready` has anything to do. */
   hasReady(): boolean;
   /** Takes what there is to do. In synchronous mode it must be done, and `advance` called, before the next. */
   ready(): Ready;
-  /** What the last Ready asks for is done. Synchronous mode only, once for each Ready. */
+  /** Tells that all of the last Ready is done. Synchronous mode only, once for each Ready. */
   advance(): void;
-  /** What the node knows. Not for every message: it copies. */
+  /** The state of the node. It is a copy, so do not ask after every message. */
   status(): Status;
-  /** Visits what a leader knows of each node, itself included, by ascending id; elsewhere nothing. */
+  /** Visits what a leader knows of each node, itself included, by ascending id; at others, nothing. */
   withProgress(visit: (progress: ProgressStatus) => void): void;
-  /** Everything, on several lines: the status, the votes, the log, the reads that wait. */
+  /** The status, the votes, the log and the waiting reads as text of several lines. */
   describe(): string;
   /** Index of the last entry in the log, the unstable tail included. */
   lastIndex(): number;
   /** The last message to `id` could not be delivered. */
   reportUnreachable(id: number): void;
-  /** How the transmission of a snapshot to `id` went. Must be called for each, sooner or later. */
+  /** Whether the snapshot sent to `id` arrived. To be called once for each `Snap` message. */
   reportSnapshot(id: number, ok: boolean): void;
-  /** Hands leadership over, if this node leads; else asks the leader to. Given up after an election timeout. */
+  /** Hands leadership over, or asks the leader to. The leader gives up after an election timeout. */
   transferLeader(transferee: number): void;
   /** Lets this follower vote for somebody else before its election timeout, in a later term. */
   forgetLeader(): void;

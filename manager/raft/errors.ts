@@ -55,7 +55,7 @@ export class ErrStepLocalMsg extends RaftError {
   }
 }
 
-/** A message to another node came in: its address has changed hands, or the transport is at fault. */
+/** A message for another node came in: that node's address is now this node's, or the transport erred. */
 export class ErrStepMisdirected extends RaftError {
   constructor(to: number, id: number) {
     super(`raft: a message to node ${to} has reached node ${id}`);

@@ -97,7 +97,7 @@ export class RawNode implements RawNodeApi {
 
   step(m: Message): void {
     const isOwn = isStorageThread(m.from);
-    // 0 is no address: requests are passed on without one.
+    // 0 is no addressee: a request that a driver has built itself need not name one.
     if (m.to !== NONE && m.to !== this.raft.id) throw new ErrStepMisdirected(m.to, this.raft.id);
     if (isLocalMessage(m.type) && !isOwn) throw new ErrStepLocalMsg();
     if (isPeerMessage(m.type) && !this.#isPeerLike(m)) throw new ErrStepLocalMsg();
@@ -184,9 +184,9 @@ export class RawNode implements RawNodeApi {
   }
 
   /**
-   * Has it a sender, and a term? Without, it would pass for a local message, which no term is compared
-   * with. (A node in term 0 has only a rejection to say.) And only what a node promises to itself can
-   * bear its own id.
+   * Whether a peer can have sent it: it has a sender and a term. Without them it would be handled like a
+   * local message, whose term is not checked. (In term 0 a node sends nothing but rejections of
+   * preliminary votes.) From the node itself come only its own votes and acknowledgements.
    */
   #isPeerLike(m: Message): boolean {
     if (m.from === this.raft.id) return requiresDurability(m.type) && !m.reject;

@@ -80,7 +80,10 @@ function maybeSendSnapshot(r: Raft, to: number, progress: Progress): boolean {
   return true;
 }
 
-/** Undefined: there is none now. One from before `to` was added is none: it would be ignored there. */
+/**
+ * The snapshot to send to `to`; undefined while there is none. One from before `to` was added does not
+ * count: a node ignores a snapshot whose configuration it is not in.
+ */
 function snapshotFor(r: Raft, to: number): Snapshot | undefined {
   try {
     const snapshot = r.log.storage.snapshot();

@@ -68,7 +68,7 @@ function enterTermOf(r: Raft, m: Message): boolean {
     `${r.name} [term: ${r.term}] received a ${messageTypeName(m.type)} message with higher term ` +
       `from ${hex(m.from)} [term: ${m.term}]`,
   );
-  // Whoever leads in it is not known, or says so with this message.
+  // If the message is from the leader of that term, the follower learns so when it handles it.
   becomeFollower(r, m.term, NONE);
   return true;
 }

@@ -2,7 +2,7 @@
 
 import type { ProgressStatus } from '../types.ts';
 
-/** `StateReplicate match=11 next=15 paused inflight=3[full]`: what is as it mostly is, is left out. */
+/** `StateReplicate match=11 next=15 paused inflight=3[full]`; marks of the usual state are left out. */
 export function describeProgress(progress: ProgressStatus): string {
   const { state, match, next, pendingSnapshot, inflightCount } = progress;
   let text = `${state} match=${match} next=${next}`;
@@ -10,7 +10,8 @@ export function describeProgress(progress: ProgressStatus): string {
   if (progress.paused) text += ' paused';
   if (pendingSnapshot > 0) text += ` pendingSnap=${pendingSnapshot}`;
   if (!progress.recentActive) text += ' inactive';
-  if (inflightCount > 0)
+  if (inflightCount > 0) {
     text += ` inflight=${inflightCount}${progress.inflightFull ? '[full]' : ''}`;
+  }
   return text;
 }

@@ -56,7 +56,7 @@ export class RaftLog {
     return this.#storedTerm(index);
   }
 
-  /** Within the bounds that storage has given itself. To go on without the entry would be to guess. */
+  /** Of an entry between the first and the last that storage says it has: without it the node halts. */
   #storedTerm(index: number): number {
     try {
       return this.storage.term(index);

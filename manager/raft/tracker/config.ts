@@ -42,7 +42,7 @@ export function confState(config: TrackerConfig): ConfState {
   };
 }
 
-/** Those to be demoted need no mention: they are outgoing voters. */
+/** Whether `id` is a voter or learner. `learnersNext` need not be looked at: they are outgoing voters. */
 export function isMember(state: ConfState, id: number): boolean {
   return [state.voters, state.learners, state.votersOutgoing].some((ids) => ids.includes(id));
 }
