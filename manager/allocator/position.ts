@@ -31,10 +31,6 @@ export function removePositions(tx: WriteTx, networkId: string): void {
   }
 }
 
-export function hasPositions(tx: ReadTx, networkId: string): boolean {
-  return tx.find('resource', { idPrefix: positionId(`${networkId}/`) }).length > 0;
-}
-
 /** The networks for which a position is kept. */
 export function positionedNetworks(tx: ReadTx): Set<string> {
   const ids = tx.find('resource', { idPrefix: positionId('') }).map(({ id }) => id.split('/'));

@@ -28,7 +28,7 @@ export function allocateService(tx: WriteTx, service: Service): Service {
 }
 
 /** The networks that a service's template names, in its order. */
-export function serviceNetworks(tx: ReadTx, service: Service): Network[] {
+function serviceNetworks(tx: ReadTx, service: Service): Network[] {
   return serviceTargets(service).map((target) => {
     const network = findNetwork(tx, target);
     if (!network) throw new SwarmError('SWM_NOT_FOUND', `network ${target} not found`);
@@ -36,7 +36,7 @@ export function serviceNetworks(tx: ReadTx, service: Service): Network[] {
   });
 }
 
-export function serviceTargets({ spec }: Service): string[] {
+function serviceTargets({ spec }: Service): string[] {
   const configs = spec?.task?.networks.length ? spec.task.networks : (spec?.networks ?? []);
   return configs.map(({ target }) => target);
 }

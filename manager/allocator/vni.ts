@@ -11,7 +11,7 @@ const FIRST_AUTOMATIC = 4096;
 const LAST = 2 ** 24 - 1;
 const SCOPE = 'vni';
 
-export function vxlanIdsOf(options: Record<string, string> | undefined): number[] {
+function vxlanIdsOf(options: Record<string, string> | undefined): number[] {
   const list = options?.[VXLAN_IDS_OPTION];
   return list ? list.split(',').map((id) => Number(id.trim())) : [];
 }

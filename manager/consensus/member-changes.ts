@@ -40,7 +40,7 @@ export interface AddRequest {
 
 type CallState = 'open' | 'answered' | 'failed';
 
-export const QUORUM_LOSS_MESSAGE =
+const QUORUM_LOSS_MESSAGE =
   "can't remove member from the raft: this would result in a loss of quorum";
 
 /** A learner this near to the leader is made a voter; the rest reaches it within a round trip. */

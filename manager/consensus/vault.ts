@@ -101,7 +101,7 @@ export class Vault {
 }
 
 /** True when nothing changed in `sealed` since it was made. Needs no key. */
-export function isIntact(sealed: Buffer): boolean {
+function isIntact(sealed: Buffer): boolean {
   if (sealed.length < BODY_AT + TAG_SIZE || sealed[0] !== VERSION) return false;
   return sealed.readUInt32BE(CRC_AT) === crc32(sealed.subarray(KEY_ID_AT));
 }

@@ -9,7 +9,7 @@ import { NodeState, TaskState } from '../../proto/gen/swarm/types.ts';
 
 /** What the decisions of the orchestrators are made of: small questions to tasks and nodes. */
 
-export const DEFAULT_RESTART_DELAY_MS = 5_000;
+const DEFAULT_RESTART_DELAY_MS = 5_000;
 
 export function stateOf(task: Task): TaskState {
   return task.status?.state ?? TaskState.NEW;
@@ -59,7 +59,7 @@ export function isDown(node: Node | undefined): boolean {
   return node === undefined || node.status?.state === NodeState.DOWN;
 }
 
-export function isDrained(node: Node | undefined): boolean {
+function isDrained(node: Node | undefined): boolean {
   return node?.spec?.availability === Availability.DRAIN;
 }
 

@@ -2,7 +2,7 @@ import type { Cluster, Node, Service, Task } from '../../proto/gen/swarm/objects
 import { TaskState } from '../../proto/gen/swarm/types.ts';
 import { hasEnded, isRunnable, restartOf, stateOf } from './facts.ts';
 
-export const DEFAULT_HISTORY_LIMIT = 5;
+const DEFAULT_HISTORY_LIMIT = 5;
 
 export interface SlotView {
   readonly service: Service | undefined;

@@ -115,7 +115,7 @@ export function isOnItsWayOut(plan: Plan, task: Task): boolean {
  * What the restart policy says after the end of `task`, given all tasks of its slot. Attempts are
  * counted in the store, not in memory: those that ended by themselves with the same spec.
  */
-export function mayRestart(task: Task, history: readonly Task[]): boolean {
+function mayRestart(task: Task, history: readonly Task[]): boolean {
   const policy = restartOf(task.spec?.restart);
   if (policy.condition === Condition.NONE) return false;
   if (policy.condition === Condition.ON_FAILURE && stateOf(task) === TaskState.COMPLETE) {

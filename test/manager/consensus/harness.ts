@@ -20,7 +20,7 @@ import { DEADLINE_MS } from '../../support/eventually.ts';
 import { LOOPBACK } from '../../support/loopback.ts';
 
 /** A state machine that keeps the text of every entry, in order. */
-export class ToyStateMachine implements StateMachine {
+class ToyStateMachine implements StateMachine {
   entries: { index: number; text: string }[] = [];
   discards = 0;
   restores = 0;

@@ -3,7 +3,7 @@
  * outside, with a memory of everything that ever happened.
  */
 
-import { assertInvariants, type Entry, type Message } from '../../../manager/raft/index.ts';
+import { assertInvariants, type Entry } from '../../../manager/raft/index.ts';
 import { type Member, text } from './member.ts';
 
 export class Oracle {
@@ -102,8 +102,4 @@ export class Oracle {
 
 function identity({ term, index, type, data }: Entry): string {
   return `${index}/${term}/${type} ${text(data)}`;
-}
-
-export function describeWire(wire: readonly Message[]): string {
-  return wire.map(({ from, to, type, term }) => `${from}->${to}:${type}@${term}`).join(' ');
 }

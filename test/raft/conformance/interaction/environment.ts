@@ -25,7 +25,7 @@ export interface EnvironmentNode {
  * A log whose snapshot is always that of the last applied entry: one is recorded for each. The state
  * of the machine in it is the payloads applied so far, one after the other.
  */
-export class HistoryStorage extends MemoryStorage {
+class HistoryStorage extends MemoryStorage {
   readonly history: Snapshot[];
 
   constructor(initial: Snapshot) {
