@@ -1,7 +1,8 @@
 import { buildBusyboxImage, type ImageRecipe } from './busybox-image.ts';
 import { pushImage } from './registry-push.ts';
 
-const HTTPD = ['httpd', '-f', '-p', '0.0.0.0:80', '-h', '/www'];
+/** The first process of a container has no default for SIGTERM: like any good server, this one heeds it. */
+const HTTPD = ['sh', '-c', 'trap "exit 0" TERM; httpd -f -p 0.0.0.0:80 -h /www & wait'];
 
 /** Tells who answered and whom it saw: the demo of the routing mesh. */
 const WHOAMI = `#!/bin/sh
