@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   type AddressRequest,
+  dialable,
   type InterfaceAddress,
   resolveAddresses,
   splitHostPort,
@@ -101,4 +102,15 @@ test('splitHostPort reads IPv6 with and without brackets', () => {
   assert.deepEqual(splitHostPort('[::1]:80', 1), { host: '::1', port: 80 });
   assert.deepEqual(splitHostPort('::1', 7), { host: '::1', port: 7 });
   assert.deepEqual(splitHostPort('h', 7), { host: 'h', port: 7 });
+});
+
+test('a listener is reached on this machine at its own address, or by loopback if at all', () => {
+  const addresses = ['10.0.0.1:2377', '0.0.0.0:1', ':2', '[::]:3', '[fd00::1]:4'];
+  assert.deepEqual(addresses.map(dialable), [
+    '10.0.0.1:2377',
+    '127.0.0.1:1',
+    '127.0.0.1:2',
+    '[::1]:3',
+    '[fd00::1]:4',
+  ]);
 });

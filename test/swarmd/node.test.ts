@@ -15,6 +15,7 @@ import {
 } from '../../swarmd/node-files.ts';
 import { tempDir } from '../support/cleanup.ts';
 import { eventually } from '../support/eventually.ts';
+import { deafServer } from '../support/loopback.ts';
 import { beginSwarm, join, startable, tokens } from './swarm-node.ts';
 
 test('a swarm that was only begun when the daemon died is none', async (t) => {
@@ -69,6 +70,24 @@ test('who could not join is told why, also later, until the next attempt', async
   assert.match(error, /^joining a swarm failed: A valid join token is necessary/);
   await join(second, remote, worker);
   assert.equal(second.state().error, '');
+});
+
+test('an attempt to join is ended by leaving, which is no failure', async (t) => {
+  let asked = 0;
+  const deaf = await deafServer(t, () => asked++);
+  const first = startable(t, await tempDir(t));
+  await beginSwarm(first);
+  const node = startable(t, await tempDir(t));
+  const joining = assert.rejects(join(node, deaf, tokens(first).worker), {
+    code: 'SWM_UNAVAILABLE',
+    message: 'this node was told to leave',
+  });
+  await eventually(() => assert.ok(asked > 0));
+  await node.leave(false);
+  await joining;
+  const { localNodeState, error } = node.state();
+  assert.deepEqual([localNodeState, error], ['inactive', '']);
+  await assert.rejects(node.leave(false), { code: 'SWM_NOT_MANAGER' });
 });
 
 test('a worker keeps nothing of a manager that it was', async (t) => {

@@ -1,4 +1,3 @@
-import { systemClock } from '../../../common/clock.ts';
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { webcrypto } from 'node:crypto';
@@ -9,6 +8,7 @@ import https from 'node:https';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { X509CertificateGenerator } from '@peculiar/x509';
+import { systemClock } from '../../../common/clock.ts';
 import { createApiServer, type ListenAddress } from '../../../swarmd/api/index.ts';
 import { onEnd, tempDir } from '../../support/cleanup.ts';
 import { deafServer } from '../../support/loopback.ts';

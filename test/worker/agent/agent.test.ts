@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { SwarmError } from '../../../common/errors.ts';
 import type { Task } from '../../../proto/gen/swarm/objects.ts';
 import { NodeDescription, NodeState, TaskState } from '../../../proto/gen/swarm/types.ts';
+import { member } from '../../manager/control/fixture.ts';
 import { task } from '../../manager/dispatcher/objects.ts';
 import { AgentWorld } from './harness.ts';
 
@@ -219,6 +220,16 @@ test('containers of tasks that are gone are swept away', async () => {
   await world.restartAgent();
   await world.run(1_000);
   assert.equal(world.engine.containers.size, 0);
+  await world.agent.stop({ leave: false });
+});
+
+test('the address of the manager that serves is kept, though managers advertise others', async () => {
+  const world = await AgentWorld.start();
+  const { members } = world.manager;
+  members.list = [{ ...member(1, 'm1'), addr: '10.0.0.1:2377' }];
+  members.changed();
+  await world.run(1_000);
+  assert.deepEqual(world.peers.map(({ addr }) => addr).sort(), ['10.0.0.1:2377', 'manager:2377']);
   await world.agent.stop({ leave: false });
 });
 

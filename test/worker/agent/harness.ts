@@ -1,7 +1,7 @@
 import { silentLogger } from '../../../common/logger.ts';
 import { Dispatcher } from '../../../manager/dispatcher/dispatcher.ts';
 import { LogBroker } from '../../../manager/logbroker/log-broker.ts';
-import { NodeDescription, type TaskState } from '../../../proto/gen/swarm/types.ts';
+import { NodeDescription, type Peer, type TaskState } from '../../../proto/gen/swarm/types.ts';
 import { Agent } from '../../../worker/agent/agent.ts';
 import { type Harness, harness } from '../../manager/dispatcher/harness.ts';
 import { node } from '../../manager/dispatcher/objects.ts';
@@ -16,6 +16,8 @@ export class AgentWorld {
   readonly engine = new FakeEngine();
   readonly db = new MemoryTaskDb();
   readonly netCalls: string[] = [];
+  /** The managers that the agent wants to be kept for its next start. */
+  peers: readonly Peer[] = [];
   /** Resolves each `disableService`; replaced by tests that look at the order. */
   drain: () => Promise<void> = async () => undefined;
   agent: Agent;
@@ -112,6 +114,9 @@ export class AgentWorld {
         nodeId: 'n1',
         description: NodeDescription.fromPartial({ hostname: 'host-1' }),
         peers: [{ nodeId: 'm1', addr: 'manager:2377' }],
+        onPeers: (peers) => {
+          this.peers = peers;
+        },
       },
     );
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +17,7 @@ import {
   Stamper,
 } from '../../../worker/runtime/io/log-format.ts';
 import { readLog } from '../../../worker/runtime/io/log-reader.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const TIME = formatNanos(Date.parse('2025-11-21T23:44:00.123Z'), 7);
 
@@ -168,8 +170,11 @@ describe('log files', () => {
     const abort = new AbortController();
     const followed = read({ follow: true, signal: abort.signal }, log);
     log.append('stdout', Buffer.from('x\n'));
-    setImmediate(() => abort.abort());
+    const waits = () => getEventListeners(abort.signal, 'abort').length > 0;
+    await eventually(() => assert.ok(waits(), 'it waits for another line'));
+    abort.abort();
     assert.deepEqual(await followed, ['x\n']);
+    assert.equal(waits(), false);
     await log.close();
   });
 
