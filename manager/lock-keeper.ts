@@ -15,7 +15,7 @@ export interface LockKeeperComponents {
   readonly store: Pick<Store, 'view' | 'subscribe'>;
   readonly keys: KeyFile;
   readonly securityConfig: Pick<ManagerSecurity, 'isKeyEncrypted' | 'encryptKey' | 'renew'>;
-  readonly consensus: Pick<Consensus, 'rotateKeys' | 'readIndex'>;
+  readonly consensus: Pick<Consensus, 'rotateKeys' | 'readIndex' | 'members'>;
 }
 
 export interface LockKeeperInit {
@@ -23,6 +23,8 @@ export interface LockKeeperInit {
 }
 
 const RETRY_MS = 2_000;
+/** Whoever turns the lock on, or takes another key, asks for the key with the next request. */
+const KEY_GRACE_MS = 5_000;
 
 /**
  * Keeps what this manager has on disk locked as the cluster object says: with the current unlock key,
@@ -35,6 +37,10 @@ const RETRY_MS = 2_000;
  *
  * What the store shows while the log is still being read is not followed: it may be an unlock key of
  * long ago, which nobody has any more.
+ *
+ * The only manager of a swarm is also the only one that can tell its key. If it died after the key was
+ * made and before it was told, it would be locked with a key that nobody has. So it stays as it was
+ * until the key was told, but for 5 s at most: a user who never asks has managers that are locked.
  */
 export class LockKeeper implements Startable {
   readonly #components: LockKeeperComponents;
@@ -42,6 +48,11 @@ export class LockKeeper implements Startable {
   readonly #loop: TriggerLoop;
   #unsubscribe = () => {};
   #renewalDue = false;
+  #toldKey: Uint8Array | undefined;
+  /** The last key that was seen to be made, and until when it is given time to be told, monotonic. */
+  #newKey: { readonly key: Uint8Array; readonly until: number } | undefined;
+  /** A key that was there when this life began may have been told before. */
+  #hasFollowed = false;
 
   constructor(components: LockKeeperComponents, init: LockKeeperInit) {
     this.#components = components;
@@ -69,17 +80,39 @@ export class LockKeeper implements Startable {
     await this.#loop.stop();
   }
 
+  /** To be called when a user is told `key`. */
+  told(key: Uint8Array): void {
+    this.#toldKey = key;
+    this.#loop.fire();
+  }
+
   async #follow(signal: AbortSignal): Promise<void> {
     const { store, consensus } = this.#components;
     await consensus.readIndex(signal);
     const cluster = store.view((tx) => tx.get('cluster', this.#clusterId));
     if (!cluster) return;
-    const unlockKey = unlockKeyOf(cluster);
+    const unlockKey = this.#keyForNow(unlockKeyOf(cluster));
     await this.#wrap(unlockKey);
     signal.throwIfAborted();
     await this.#encryptTlsKey(unlockKey !== undefined);
     await this.#finishRotation(signal);
     await this.#renew(signal);
+  }
+
+  /** `wanted`, or the key of before while nobody may have been told the wanted one. */
+  #keyForNow(wanted: Uint8Array | undefined): Uint8Array | undefined {
+    const { keys, consensus, clock } = this.#components;
+    const isNew = this.#hasFollowed && !isSame(wanted, keys.unlockKey);
+    this.#hasFollowed = true;
+    if (!wanted || !isNew || isSame(wanted, this.#toldKey)) return wanted;
+    if (consensus.members().length > 1) return wanted;
+    const now = clock.monotonic();
+    if (!isSame(wanted, this.#newKey?.key))
+      this.#newKey = { key: wanted, until: now + KEY_GRACE_MS };
+    const rest = (this.#newKey?.until ?? now) - now;
+    if (rest <= 0) return wanted;
+    this.#loop.fireIn(rest);
+    return keys.unlockKey;
   }
 
   async #wrap(unlockKey: Uint8Array | undefined): Promise<void> {

@@ -208,7 +208,9 @@ export class Manager implements ManagerApi {
     const { clusterId } = this.#components.securityConfig.identity;
     const cluster = await this.read((tx) => tx.get('cluster', clusterId));
     const key = cluster && unlockKeyOf(cluster);
-    return key ? formatUnlockKey(key) : '';
+    if (!key) return '';
+    this.#lockKeeper?.told(key);
+    return formatUnlockKey(key);
   }
 
   async backup(options: { readonly local: boolean }): Promise<AsyncIterable<Buffer>> {

@@ -12,6 +12,7 @@ import { eventually } from '../support/eventually.ts';
 import { localStore } from '../support/local-store.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
+import { member } from './control/fixture.ts';
 
 const random = seededRandom(1);
 const OLD_KEY = Buffer.alloc(32, 1);
@@ -19,6 +20,7 @@ const KEY = Buffer.alloc(32, 2);
 
 test('what the log said once is not followed, only what it says at its end', async (t) => {
   const bench = await lockBench(t);
+  bench.members = 3;
   const before = await bench.file();
   await bench.say(OLD_KEY);
   await bench.keeper.start();
@@ -47,7 +49,69 @@ test('without a leader it waits for one, and does not complain', async (t) => {
   assert.deepEqual(bench.warnings, []);
 });
 
-async function lockBench(t: TestContext) {
+test('the only manager is locked with a new key once that was told', async (t) => {
+  const bench = await settledBench(t);
+  await bench.say(KEY);
+  await bench.hesitates();
+  await bench.clock.advance(4_000);
+  assert.deepEqual(bench.locked(), [undefined, false], 'if it died now, nobody could unlock it');
+  bench.keeper.told(KEY);
+  await eventually(() => assert.deepEqual(bench.locked(), [KEY, true]));
+});
+
+test('or after five seconds, whether it was told or not', async (t) => {
+  const bench = await settledBench(t);
+  await bench.say(KEY);
+  await bench.hesitates();
+  await bench.clock.advance(4_999);
+  assert.deepEqual(bench.locked(), [undefined, false]);
+  await bench.clock.advance(1);
+  await eventually(() => assert.deepEqual(bench.locked(), [KEY, true]));
+});
+
+test('until then it is locked with the key of before, if there was one', async (t) => {
+  const bench = await settledBench(t);
+  await bench.say(OLD_KEY);
+  bench.keeper.told(OLD_KEY);
+  await eventually(() => assert.deepEqual(bench.locked(), [OLD_KEY, true]));
+  await bench.say(KEY);
+  await bench.hesitates();
+  await bench.clock.advance(3_000);
+  // Asked for a moment before: it is not the new one that is known.
+  bench.keeper.told(OLD_KEY);
+  await bench.clock.advance(1_999);
+  assert.deepEqual(bench.locked(), [OLD_KEY, true]);
+  await bench.clock.advance(1);
+  await eventually(() => assert.deepEqual(bench.locked(), [KEY, true]));
+});
+
+test('where others can tell the key, it is locked at once', async (t) => {
+  const bench = await settledBench(t);
+  bench.members = 3;
+  await bench.say(KEY);
+  await eventually(() => assert.deepEqual(bench.locked(), [KEY, true]));
+  assert.equal(bench.clock.pending, 0);
+});
+
+test('a key that is there when a life begins is not new', async (t) => {
+  const bench = await lockBench(t, { answers: true });
+  await bench.say(KEY);
+  await bench.keeper.start();
+  await eventually(() => assert.deepEqual(bench.locked(), [KEY, true]));
+  await bench.say(undefined);
+  await eventually(() => assert.deepEqual(bench.locked(), [undefined, false]));
+});
+
+/** The only manager of a swarm, which is not locked so far. */
+async function settledBench(t: TestContext) {
+  const bench = await lockBench(t, { answers: true });
+  await bench.say(undefined);
+  await bench.keeper.start();
+  await bench.clock.advance(0);
+  return bench;
+}
+
+async function lockBench(t: TestContext, { answers = false } = {}) {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1));
   const path = join(await tempDir(t), 'keys.json');
   const keys = await KeyFile.open({ random }, { path });
@@ -57,15 +121,20 @@ async function lockBench(t: TestContext) {
   let asked = 0;
   const securityConfig = {
     isKeyEncrypted: false,
-    encryptKey: async () => undefined,
+    encryptKey: async (passphrase: string | undefined) => {
+      securityConfig.isKeyEncrypted = passphrase !== undefined;
+    },
     renew: async () => undefined,
   };
+  const bench = { members: 1 };
   const consensus = {
+    members: () => Array.from({ length: bench.members }, (_, i) => member(i + 1, `m${i}`)),
     rotateKeys: async () => undefined,
     readIndex: () =>
       new Promise<number>((resolve, reject) => {
         asked++;
-        waiting.push({ resolve: () => resolve(1), reject });
+        if (answers) resolve(1);
+        else waiting.push({ resolve: () => resolve(1), reject });
       }),
   };
   const logger = silentLogger.child({});
@@ -75,9 +144,12 @@ async function lockBench(t: TestContext) {
     { clusterId: 'c1' },
   );
   onEnd(t, () => keeper.stop());
-  return {
+  return Object.assign(bench, {
     clock,
     keeper,
+    hesitates: () => eventually(() => assert.equal(clock.pending, 1)),
+    /** With what, and whether the TLS key is too. */
+    locked: () => [keys.unlockKey, securityConfig.isKeyEncrypted],
     keys,
     warnings,
     file: () => readFile(path, 'utf8'),
@@ -97,5 +169,5 @@ async function lockBench(t: TestContext) {
         if (known) tx.update('cluster', { ...cluster, meta: known.meta });
         else tx.create('cluster', cluster);
       }),
-  };
+  });
 }
