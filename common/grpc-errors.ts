@@ -28,7 +28,7 @@ export function toServiceError(error: unknown): Partial<ServiceError> {
 export function fromServiceError(error: unknown): SwarmError {
   if (error instanceof SwarmError) return error;
   const failure = error as Partial<ServiceError>;
-  const code = failure.metadata?.get?.(CODE_KEY)[0]?.toString();
+  const code = codeOf(failure);
   const hint = failure.metadata?.get?.(HINT_KEY)[0]?.toString();
   const message = plainText(failure.details || errorMessage(error));
   if (code && code in errorCatalogue) return errorOfCode(code, message, hint, error);
@@ -46,12 +46,23 @@ export function errorOfCode(
   return new SwarmError(known, message, { cause, ...(hint ? { hint } : {}) });
 }
 
-/** Whether the call that failed found no connection, as opposed to one that lost it. */
+/**
+ * Whether the call that failed with this error of `fromServiceError` found no connection, as opposed to
+ * one that lost it. The server has then not seen it. False when it is the server that says so of a
+ * connection of its own.
+ */
 export function neverConnected(error: unknown): boolean {
-  return isSwarmError(error, 'SWM_UNAVAILABLE') && NOT_CONNECTED.test(error.message);
+  if (!isSwarmError(error, 'SWM_UNAVAILABLE') || !NOT_CONNECTED.test(error.message)) return false;
+  const failure = error.cause as Partial<ServiceError> | undefined;
+  return failure !== undefined && codeOf(failure) === undefined;
 }
 
 const NOT_CONNECTED = /^No connection (to |established)/;
+
+/** The code that the handler of the server gave; undefined when no handler was reached. */
+function codeOf(failure: Partial<ServiceError>): string | undefined {
+  return failure.metadata?.get?.(CODE_KEY)[0]?.toString();
+}
 
 // The words of grpc-js, and of Node in them.
 const NO_CONNECTION =
@@ -67,7 +78,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'timed out',
 };
 
-/** What people can read, of errors of grpc-js that they meet often. */
+/** Frequent errors of grpc-js in words for people; all others as they are. */
 function plainText(details: string): string {
   const unresolved = NO_NAME.exec(details);
   if (unresolved) return `No connection to ${unresolved[1]}: its name cannot be resolved`;

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type ErrorCode, errorCatalogue, SwarmError } from '../../common/errors.ts';
-import { fromServiceError, neverConnected, toServiceError } from '../../common/grpc-errors.ts';
+import {
+  errorOfCode,
+  fromServiceError,
+  neverConnected,
+  toServiceError,
+} from '../../common/grpc-errors.ts';
 
 const page = readFileSync('docs/errors.md', 'utf8');
 const rows = [...page.matchAll(/^\| `(SWM_\w+)` \| (\d+) \|/gm)].map((m) => [m[1], Number(m[2])]);
@@ -44,3 +49,12 @@ for (const [details, message] of [
     assert.ok(neverConnected(error));
   });
 }
+
+test('a server that has no connection itself was reached all the same', () => {
+  const message = 'No connection to 10.0.0.1:2377: connection refused';
+  const told = toServiceError(new SwarmError('SWM_UNAVAILABLE', message));
+  const error = fromServiceError(Object.assign(new Error(message), told));
+  assert.deepEqual([error.code, error.message], ['SWM_UNAVAILABLE', message]);
+  assert.equal(neverConnected(error), false);
+  assert.equal(neverConnected(errorOfCode('SWM_UNAVAILABLE', message)), false);
+});
