@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { systemClock } from '../../common/clock.ts';
+import { type Clock, systemClock } from '../../common/clock.ts';
 import { createLogger, silentLogger } from '../../common/logger.ts';
 import { systemRandom } from '../../common/random.ts';
 import { type KeyFile, Manager, type ManagerMode, SecurityConfig } from '../../manager/index.ts';
@@ -22,6 +22,8 @@ export interface TestNode {
   readonly stateDir: string;
   readonly addr: string;
   readonly securityConfig: SecurityConfig;
+  /** Of the manager. */
+  readonly clock?: Clock;
   manager: Manager;
 }
 
@@ -35,12 +37,16 @@ export const BOOTSTRAP: ManagerMode = {
 };
 
 /** The first manager of a new cluster, serving. */
-export async function bootstrapNode(t: TestContext, mode = BOOTSTRAP): Promise<TestNode> {
+export async function bootstrapNode(
+  t: TestContext,
+  mode = BOOTSTRAP,
+  clock = systemClock,
+): Promise<TestNode> {
   const stateDir = await tempDir(t);
   const addr = await freeAddr();
   const remotes = () => [addr];
   const securityConfig = await SecurityConfig.bootstrap({ ...components, remotes }, { stateDir });
-  return startNode(t, { stateDir, addr, securityConfig }, mode);
+  return startNode(t, { stateDir, addr, securityConfig, clock }, mode);
 }
 
 /** Another manager of the cluster of `first`, serving. */
@@ -84,9 +90,9 @@ export function newManager(
   keys?: KeyFile,
   onRemoved?: () => void,
 ): Manager {
-  const { stateDir, addr, securityConfig } = node;
+  const { stateDir, addr, securityConfig, clock = systemClock } = node;
   return new Manager(
-    { ...components, securityConfig, keys },
+    { ...components, clock, securityConfig, keys },
     { stateDir, listenAddr: addr, advertiseAddr: addr, mode, ...(onRemoved ? { onRemoved } : {}) },
   );
 }
