@@ -149,7 +149,7 @@ function invalid(message: string, hint?: string): SwarmError {
   return new SwarmError('SWM_INVALID_ARGUMENT', message, hint ? { hint } : {});
 }
 
-/** Where this machine itself reaches what listens at `listenAddr`. */
+/** The address at which this machine itself can connect to a listener on `listenAddr`. */
 export function dialable(listenAddr: string): string {
   const { host, port } = splitHostPort(listenAddr, DEFAULT_PORT) ?? {};
   if (host === undefined || port === undefined) return listenAddr;
@@ -157,7 +157,7 @@ export function dialable(listenAddr: string): string {
   return joinHostPort(loopback ?? host, port);
 }
 
-/** Without the port. */
+/** `addr` without its port, and without the brackets of IPv6. */
 export function hostOf(addr: string): string {
   return splitHostPort(addr, 0)?.host ?? addr;
 }

@@ -55,8 +55,8 @@ export class Changes {
   }
 
   /**
-   * Has the change under way end, and waits until it has: at once if it heeds its signal. Resolves
-   * with whether there was one.
+   * Aborts the signal of the change under way and waits for its end. Resolves with whether there was
+   * a change.
    */
   async interrupt(reason: SwarmError): Promise<boolean> {
     const underWay = this.#underWay;

@@ -15,7 +15,7 @@ export interface NodeRecord {
   readonly dataPathPort: number;
   /** host:port of managers, newest knowledge; whom to call after a restart. */
   readonly managers: readonly string[];
-  /** A swarm was being begun here, and nobody was told that it is: it never was one. */
+  /** Set while `init` runs. If the daemon dies before it answers, the next start removes this swarm. */
   readonly unfinished?: true;
 }
 
@@ -25,7 +25,7 @@ export const swarmDir = (stateDir: string): string => join(stateDir, 'swarm');
 /** The tasks of this node, from the first start of a membership on. */
 export const tasksDir = (stateDir: string): string => join(swarmDir(stateDir), 'tasks');
 
-/** Where a membership is put together from a backup. */
+/** Where a membership is built from a backup before it is moved to `swarmDir`. */
 export const recoveryDir = (stateDir: string): string => join(stateDir, 'recovery');
 
 const REMOVED = '.removed-';

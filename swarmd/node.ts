@@ -182,9 +182,9 @@ export class SwarmNode implements SwarmNodeApi {
       } catch (error) {
         if (!standing.membership) {
           await removeMembership(stateDir);
-          // Its certificate, if it got that far, speaks for it a last time.
+          // If it got a certificate, it uses it to have its node removed again.
           await securityConfig?.withdraw();
-          // Whoever asked may have been told that it goes on in the background.
+          // The request may have been answered already, saying that joining goes on in the background.
           const why = signal.aborted ? '' : `joining a swarm failed: ${errorMessage(error)}`;
           standing.set('inactive', why);
         }
@@ -193,7 +193,7 @@ export class SwarmNode implements SwarmNodeApi {
     });
   }
 
-  /** Whoever leaves while it joins has its attempt to join ended. */
+  /** Also ends an attempt to join that is under way. */
   async leave(force: boolean): Promise<void> {
     const reason = new SwarmError('SWM_UNAVAILABLE', 'this node was told to leave');
     const interrupted = await this.#changes.interrupt(reason);
@@ -303,7 +303,7 @@ export class SwarmNode implements SwarmNodeApi {
     }
   }
 
-  /** After a change that failed: the membership on disk is taken up again as it was. */
+  /** Loads and starts the membership on disk again, after a change of it failed. */
   async #goBackTo(record: NodeRecord, unlockKey: Uint8Array | undefined): Promise<void> {
     const standing = this.#standing;
     try {

@@ -10,16 +10,15 @@ export interface StartAttemptsComponents {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly standing: NodeStanding;
-  /** The membership on disk, once more; undefined if it is locked, which `standing` knows then. */
+  /** Loads the membership from disk again; undefined if it is locked, which `standing` then says. */
   readonly reload: (last: Membership) => Promise<Membership | undefined>;
-  /** Whether no further attempt can succeed; if so, `standing` knows why. */
+  /** Whether no further attempt can succeed; if so, `standing` says why. */
   readonly isFinal: (error: unknown) => boolean;
 }
 
 /**
- * Starts the membership that a node already has. What fails now may work later, so it is tried until
- * it succeeds. Whoever changes the membership ends the attempts first: an attempt that was overtaken
- * would bring back what is gone.
+ * Starts the membership that a node already has, and repeats that until it succeeds. A change of the
+ * membership must end the attempts first: one still running would bring back what the change removed.
  */
 export class StartAttempts {
   readonly #components: StartAttemptsComponents;
@@ -30,20 +29,20 @@ export class StartAttempts {
     this.#components = components;
   }
 
-  /** `membership` is the one of the standing. */
+  /** `membership` is that of the standing, and not started. */
   begin(membership: Membership): void {
     if (this.#closed) return;
     const abort = new AbortController();
     this.#underWay = { abort, ended: this.#run(membership, abort.signal) };
   }
 
-  /** Resolves when the attempt under way is over; its membership may have started all the same. */
+  /** Resolves when the present attempt is over; it may have succeeded. */
   async end(): Promise<void> {
     this.#underWay?.abort.abort();
     await this.#underWay?.ended;
   }
 
-  /** The daemon ends: nothing is tried any more, and nobody waits for what is under way. */
+  /** The daemon ends: makes no further attempt, and does not wait for the present one. */
   close(): void {
     this.#closed = true;
     this.#underWay?.abort.abort();

@@ -35,7 +35,7 @@ export function newUnlockKey(random: Random): EncryptionKey {
 export function wrongUnlockKey(cause?: unknown): SwarmError {
   const message = 'swarm could not be unlocked: invalid key provided';
   const hint =
-    'A manager that was away while the key was changed asks once more for the key from before.';
+    'A manager that was away while the key was rotated or removed needs the old key once more.';
   return new SwarmError('SWM_UNAUTHENTICATED', message, { cause, hint });
 }
 

@@ -28,8 +28,8 @@ export interface NamespacesInit {
  * Named network namespaces. Everything here is synchronous and leaves the main thread where it was:
  * no other code of this process ever runs inside a namespace by accident.
  *
- * A name is a file that the namespace is mounted on. One that nothing is mounted on, left over from a
- * crash between the two steps of making it, counts as none.
+ * A name is a file on which the namespace is mounted. A file without a mount was left by a crash between
+ * the two steps of creating a namespace, and counts as no namespace.
  */
 export class Namespaces {
   readonly directory: string;

@@ -54,9 +54,9 @@ interface Components {
 }
 
 /**
- * Connects sandboxes to networks, inside and outside of their namespaces. Each operation begins in a
- * turn of the event loop of its own: netlink calls are short, but a burst of thirty containers would
- * run all of theirs in one go, microtask after microtask.
+ * Connects sandboxes to networks, inside and outside of their namespaces. Each operation begins in its
+ * own turn of the event loop: a netlink call is short, but those of thirty containers that start at once
+ * would otherwise run one after the other without a pause.
  */
 export class Wiring {
   readonly #components: Components;

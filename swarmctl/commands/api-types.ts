@@ -63,7 +63,7 @@ export interface NodeSpec {
 
 export interface NodeObject extends Versioned {
   readonly Spec: NodeSpec;
-  /** Of a node that never introduced itself, hardly anything is there. */
+  /** Almost empty for a node that has never registered. */
   readonly Description: {
     readonly Hostname?: string;
     readonly TLSInfo?: TlsInfo;

@@ -51,7 +51,7 @@ async function source(context: Context, { local }: BackupFlags): Promise<Readabl
   }
 }
 
-/** Before the backup is made, and not when it is whole and has no place. */
+/** Checked before the backup is made, because afterwards the work would be lost. */
 async function checkFree(path: string, force: boolean): Promise<void> {
   const there = await stat(path).catch(() => undefined);
   if (!there) return;

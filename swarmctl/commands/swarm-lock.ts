@@ -14,13 +14,13 @@ export function addLockCommands(swarm: Command, context: Context): void {
     .command('unlock-key')
     .description('Print the key that unlocks managers')
     .option('-q, --quiet', 'only the key')
-    .option('--rotate', 'make a new key; managers that are away keep the old one')
+    .option('--rotate', 'make a new key; managers that are away need the old one once more')
     .action((flags: { quiet?: boolean; rotate?: boolean }) => unlockKey(context, flags));
 }
 
 /**
- * The key that was is all that opens managers which are away while another one is made, or none: names
- * them, so that it is kept.
+ * Managers that are away while the key is rotated or removed still need the old one. Names them, so that
+ * the user keeps it.
  */
 export async function warnOfAway(context: Context): Promise<void> {
   const nodes = await context.api.get<NodeObject[]>('/nodes').catch(() => []);
@@ -28,7 +28,7 @@ export async function warnOfAway(context: Context): Promise<void> {
   if (away.length === 0) return;
   const names = away.map(({ ID, Description }) => Description.Hostname || ID).join(', ');
   context.err.write(
-    `WARNING: keep the old key until managers that are away were unlocked with it once: ${names}\n`,
+    `WARNING: keep the old key: managers that are away need it once more: ${names}\n`,
   );
 }
 

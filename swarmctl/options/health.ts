@@ -25,7 +25,7 @@ export function addHealthFlags(command: Command): Command {
     .option('--no-healthcheck', "without the image's health check");
 }
 
-/** The API's `Healthcheck` as far as the flags say it; `before` stays where they say nothing. */
+/** The API's `Healthcheck` with what the flags set; the rest is taken from `before`. */
 export function healthcheckOf(
   flags: HealthFlags,
   { before, exitCode }: { before?: object | undefined; exitCode?: number } = {},

@@ -105,7 +105,7 @@ export function createApp(
   return app;
 }
 
-/** Where an error came from is of interest if nobody foresaw it; the others say what is wrong. */
+/** Errors of the catalogue explain themselves; only of a fault of ours the stack is worth its lines. */
 function loggedError(error: unknown): unknown {
   const isForeseen = isSwarmError(error) && error.code !== 'SWM_INTERNAL';
   return isForeseen ? error.message : error;

@@ -30,7 +30,7 @@ export class Listener implements Startable {
   readonly #sockets = new Set<Duplex>();
   readonly #role: ListenFailure;
 
-  /** `role` is for the message when `address` is not to be had. */
+  /** `role` says, in the message when `address` cannot be opened, who wanted it. */
   constructor(route: RequestListener, address: ListenAddress, role: ListenFailure = API) {
     this.#address = address;
     this.#role = role;
@@ -53,7 +53,7 @@ export class Listener implements Startable {
     return typeof address === 'object' && address ? address.port : 0;
   }
 
-  /** Rejects with SWM_FAILED_PRECONDITION when the address is not to be had. */
+  /** Rejects with SWM_FAILED_PRECONDITION when the address cannot be opened. */
   async start(): Promise<void> {
     const address = this.#address;
     if (address.kind === 'tcp') {

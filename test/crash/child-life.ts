@@ -5,7 +5,7 @@ import { KillPoints } from './kill-points.ts';
 import type { LifeTask } from './tasks.ts';
 import { watchedLogDb } from './watched-log-db.ts';
 
-/** What both kinds of children have in common: one life, from the task to SIGKILL. */
+/** What both kinds of child processes share: one life, from reading the task to SIGKILL. */
 export class ChildLife<Task extends LifeTask> {
   readonly task: Task;
   readonly journal: Journal;
@@ -18,7 +18,7 @@ export class ChildLife<Task extends LifeTask> {
     this.#points = new KillPoints(this.task.point);
   }
 
-  /** Has it live until its work is done, unless it is killed before; then it ends in the same way. */
+  /** Runs `live` and then kills this process, if it was not killed on the way. */
   async run(live: () => Promise<void>): Promise<void> {
     this.#points.watchFiles();
     try {
@@ -30,11 +30,11 @@ export class ChildLife<Task extends LifeTask> {
     process.kill(process.pid, 'SIGKILL');
   }
 
-  /** The log in `dir`; what is done to it can be where it ends. */
+  /** The log in `dir`; each operation on it is a possible kill point. */
   openLogDb = (dir: string) =>
     watchedLogDb(dir, this.#points, (synced) => this.journal.write({ type: 'synced', synced }));
 
-  /** It is up, with what it found. Its time runs from here, if it has one. */
+  /** Reports that it is up and what it found. Its time to live, if it has one, starts here. */
   announce(found: readonly string[], unlockKey = ''): void {
     this.journal.write({ type: 'up', found, unlockKey });
     const { lifeMs } = this.task;

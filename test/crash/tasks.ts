@@ -5,13 +5,13 @@ import type { KillPoint } from './kill-points.ts';
 /** What one life of a child is to do; handed over as a JSON file. */
 export interface LifeTask {
   readonly journal: string;
-  /** Where it ends. */
+  /** The disk operation at which it is killed. */
   readonly point?: KillPoint | undefined;
-  /** Or so long after it is up; 0 for never. */
+  /** Or it is killed so long after it is up; 0 for never. */
   readonly lifeMs: number;
 }
 
-/** Of the only manager of a cluster. */
+/** For the only manager of a cluster. */
 export interface ManagerTask extends LifeTask {
   readonly stateDir: string;
   readonly addr: string;
@@ -22,7 +22,7 @@ export interface ManagerTask extends LifeTask {
   readonly firstName: number;
 }
 
-/** Of a member of a group. */
+/** For a member of a group of three. */
 export interface MemberTask extends LifeTask {
   readonly nodeId: string;
   readonly dir: string;

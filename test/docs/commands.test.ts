@@ -10,7 +10,7 @@ import { createProgram } from '../../swarmctl/program.ts';
 import { createDaemonCommand } from '../../swarmd/options.ts';
 import { files, pages } from './pages.ts';
 
-/** What follows the first operand of these is a command of a container. */
+/** After the first operand of these comes the command that the container runs. */
 const WITH_COMMAND = new Set(['run', 'create', 'exec']);
 const programs: Readonly<Record<string, Command>> = {
   swarmctl: createProgram(context()),
@@ -55,7 +55,7 @@ test('files that scripts start are there', () => {
   );
 });
 
-/** Of each command in these lines what is not there. */
+/** What these lines use that does not exist: programs' commands and options, scripts, verbs. */
 function problemsIn(lines: readonly string[]): string[] {
   // The arrows of a picture lead from swarmctl too.
   const commands = lines.filter((line) => !line.includes('-->'));

@@ -46,7 +46,7 @@ test('every package of the run time is imported by the product', () => {
 test('every tool is used: by a script, by a test, or by the generator of code', () => {
   const commands = [...Object.values(manifest.scripts), readFileSync('buf.gen.yaml', 'utf8')];
   const imported = importsOf(files.filter((path) => path.endsWith('.ts')));
-  // Named by what they are started as.
+  // How the tools that are not imported are started.
   const started: Readonly<Record<string, string>> = {
     '@biomejs/biome': 'biome ',
     '@bufbuild/buf': 'buf ',
@@ -55,7 +55,7 @@ test('every tool is used: by a script, by a test, or by the generator of code', 
     tsx: '--import tsx ',
   };
   const unused = development.filter((name) => {
-    // It is what dependency-cruiser reads sources with.
+    // dependency-cruiser needs `typescript` to read sources.
     if (name.startsWith('@types/') || name === 'typescript') return false;
     const command = started[name];
     return command ? !commands.join(' ').includes(command) : !imported.has(name);

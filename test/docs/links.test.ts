@@ -58,7 +58,7 @@ function anchorsOf(path: string): string[] {
   );
 }
 
-/** By its name alone, by its path from the root, or from the folder of the page. */
+/** Files may be named by their name alone, or by a path from the root or from the page's folder. */
 function isThere(from: string, name: string): boolean {
   if (!name.includes('/')) return NAMES.has(name);
   if (existsSync(name) || existsSync(join(dirname(from), name))) return true;

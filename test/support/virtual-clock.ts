@@ -48,14 +48,14 @@ export class VirtualClock implements Clock {
     await settle();
   }
 
-  /** As `advance`, for code that is only ever called: nothing settles between the firings. */
+  /** As `advance`, for synchronous code: promises do not settle between the timers. */
   pass(ms: number): void {
     const end = this.time + ms;
     while (this.fireNext(end));
     this.time = end;
   }
 
-  /** The process stood still: time is over, and timers fire late. */
+  /** The process was stopped for `ms`: its timers fire late, all at the end. */
   freeze(ms: number): void {
     this.time += ms;
     this.pass(0);

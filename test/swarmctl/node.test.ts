@@ -1,7 +1,7 @@
 import { testCases } from './cases.ts';
 import { node, routes } from './swarm-fixture.ts';
 
-/** One that got a certificate, and was never heard of again. */
+/** A node that got a certificate and never registered. */
 const stranger = {
   ...node('n9', ''),
   Description: { Platform: {}, Resources: {}, Engine: {} },

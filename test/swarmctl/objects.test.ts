@@ -179,8 +179,7 @@ testCases('the lock of the swarm', [
       'GET /nodes': { json: [manager('m1', 'reachable'), manager('m2', 'unreachable')] },
     },
     stdout: 'new\n',
-    stderr:
-      'WARNING: keep the old key until managers that are away were unlocked with it once: m2\n',
+    stderr: 'WARNING: keep the old key: managers that are away need it once more: m2\n',
   },
   {
     args: ['swarm', 'update', '--autolock=false'],

@@ -239,7 +239,7 @@ export class Agent implements AgentApi {
     }
   }
 
-  /** A manager that leaves is none any more, and so has lost its session: others are told. */
+  /** A manager that leaves has been removed from Raft and lost its session, so it tells another one. */
   async #tellOfLeave(signal: AbortSignal): Promise<void> {
     const request = { sessionId: this.#sessionId };
     let failure: unknown = new SwarmError('SWM_UNAVAILABLE', 'no manager is known');

@@ -56,8 +56,8 @@ export class Remotes {
   }
 
   /**
-   * The leader's list replaces what was known. Entries without an address are left out. The address
-   * that `serving` is known by stays: managers may advertise others that cannot be reached from here.
+   * The leader's list replaces what was known. Entries without an address are left out. `serving`, the
+   * address of the present session, is kept: those that managers advertise may not be reachable from here.
    */
   replace(managers: readonly WeightedPeer[], serving?: string): void {
     const listed = managers.filter(({ peer }) => peer?.addr);

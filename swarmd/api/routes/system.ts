@@ -76,7 +76,7 @@ function swarmFacts(manager: ManagerApi): SwarmFacts {
   return manager.readLocal((tx) => ({
     cluster: [...tx.all('cluster')][0],
     nodes: tx.count('node'),
-    // Not the nodes with the role: one that is to be a manager is none before it is a member.
+    // Nodes that only have the role are not counted: they are managers once they are Raft members.
     managers: manager.members().length,
   }));
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-// Not the clock's: its timers do not keep a process alive that has nothing to do but to wait here.
+// Not the clock's `sleep`: its timers are unreferenced, and Node would exit while only this waits.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../../common/clock.ts';
 import { SwarmError } from '../../../common/errors.ts';
