@@ -185,7 +185,7 @@ testCases('the lock of the swarm', [
     args: ['swarm', 'update', '--autolock=false'],
     routes: { ...swarm(true), 'GET /nodes': { json: [manager('m2', 'unreachable')] } },
     stdout: 'Swarm updated.\n',
-    stderr: /^WARNING: keep the old key .*: m2\n$/,
+    stderr: /^WARNING: keep the old key: .*: m2\n$/,
   },
   {
     args: ['swarm', 'unlock-key', '--rotate'],
