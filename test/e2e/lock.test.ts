@@ -95,7 +95,10 @@ test('a manager that was away meanwhile asks for the key from before', { skip },
   key = rotated.stdout;
   await lab.verb('restart', 'manager-3');
   const refused = await unlock('manager-3', key);
-  assert.match(refused.stderr, /invalid key provided\nA manager that was away .* needs the old key once more/);
+  assert.match(
+    refused.stderr,
+    /invalid key provided\nA manager that was away .* needs the old key once more/,
+  );
   assert.equal((await unlock('manager-3', old)).code, 0);
   await converges(async () =>
     assert.equal(await lab.swarmctl('manager-3', 'swarm', 'unlock-key', '-q'), key),
