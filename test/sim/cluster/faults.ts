@@ -118,7 +118,7 @@ export class Faults {
    * without whom each worker knows a manager: one that never met another could not find them.
    */
   #spareManagers(): readonly SimManager[] {
-    if (this.#rotten.isTended) return [];
+    if (this.#rotten.isPending) return [];
     const views = this.#cluster.managers.flatMap(({ life }) =>
       life?.ready && !life.process.ended ? [votersOf(life)] : [],
     );

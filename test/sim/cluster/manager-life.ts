@@ -7,27 +7,27 @@ import type { SimProcess } from '../world/sim-process.ts';
 import type { SimManager } from './sim-manager.ts';
 import type { SimSecurity } from './sim-security.ts';
 
-/** What of a manager is there once its log is being opened. */
+/** The parts of a manager that exist once its log is being opened. */
 export interface OpenedLog {
   readonly store: MemoryStore;
   readonly keys: KeyRing;
   readonly consensus?: Consensus;
 }
 
-/** Until long work goes on. */
+/** Milliseconds until long work gets its next turn, which others may delay. */
 const SHORT_TURN_MS = [0.01, 1] as const;
 const LONG_TURN_MS = [5, 200] as const;
 
-/** One life of a manager's process. In it a manager that is not let in yet is begun again. */
+/** One life of a manager's process. While the others do not let it in, it makes one `Manager` after another. */
 export class ManagerLife {
   readonly host: SimManager;
   readonly process: SimProcess;
   manager: Manager | undefined;
-  /** Of `manager`. */
+  /** The identity of `manager`. */
   security: SimSecurity | undefined;
-  /** Of `manager`. */
+  /** The log of `manager`; undefined until it is being opened. */
   log: OpenedLog | undefined;
-  /** Serves: the state from its disk is there. */
+  /** It serves: the state on its disk is loaded. */
   ready = false;
 
   constructor(host: SimManager, process: SimProcess) {
@@ -45,7 +45,7 @@ export class ManagerLife {
     return this.log?.consensus;
   }
 
-  /** For long works: others have their turn meanwhile, and sometimes many of them. */
+  /** Pauses long work; sometimes many others have their turn meanwhile. */
   readonly yieldTurn: YieldTurn = () =>
     new Promise((resolve) => {
       this.process.clock.setTimer(turnMs(this.process.random), resolve);

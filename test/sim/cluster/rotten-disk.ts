@@ -3,15 +3,15 @@ import type { World } from '../world/world.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimManager } from './sim-manager.ts';
 
-/** What a full disk says. */
+/** The error message of a full disk. */
 export const NO_SPACE = 'no space left on device';
 
-/** How often users look after a manager whose disk is damaged. */
-const TEND_MS = 1_000;
+/** How often users look whether such a manager runs. */
+const WATCH_MS = 1_000;
 
 /**
- * A manager whose disk was damaged, one at a time. It must run as if nothing had happened, or say what
- * is damaged; then users put another in its place.
+ * Flips a bit on the disk of a manager, of one at a time. The manager must run as if nothing had
+ * happened, or refuse to and say what is damaged; then users replace it by another one.
  */
 export class RottenDisk {
   readonly #world: World;
@@ -23,21 +23,21 @@ export class RottenDisk {
     this.#cluster = components.cluster;
   }
 
-  /** Until it runs all the same, or is replaced. */
-  get isTended(): boolean {
+  /** There is a damaged manager that neither runs nor has been replaced yet. */
+  get isPending(): boolean {
     return this.#manager !== undefined;
   }
 
-  /** Takes the power of `manager` away; whoever calls this is to start it again. */
+  /** Cuts the power of `manager`, and damages its disk. The caller has to start it again. */
   damage(manager: SimManager): void {
     manager.crash(true);
     this.#manager = manager;
     this.#log('rot', `${manager.name} ${manager.rot()}`);
-    this.#tend(manager);
+    this.#watch(manager);
   }
 
-  #tend(manager: SimManager): void {
-    this.#world.schedule(TEND_MS, () => {
+  #watch(manager: SimManager): void {
+    this.#world.schedule(WATCH_MS, () => {
       if (manager.life?.ready || manager.removed) {
         this.#manager = undefined;
         return;
@@ -47,7 +47,7 @@ export class RottenDisk {
         this.#world.fail(failure);
       }
       if (isDamage(failure)) this.#replace(manager);
-      if (this.#manager) this.#tend(manager);
+      if (this.#manager) this.#watch(manager);
     });
   }
 
@@ -70,7 +70,7 @@ export class RottenDisk {
   }
 }
 
-/** It says that it will not run with what is on its disk. */
+/** Whether a manager ended because what is on its disk is damaged. */
 export function isDamage(failure: unknown): boolean {
   return isSwarmError(failure, 'SWM_DAMAGED');
 }

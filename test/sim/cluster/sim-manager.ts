@@ -31,7 +31,7 @@ const RETRY_MS = 2_000;
 /** `later`: the others cannot be asked to let it in, or would not yet. */
 type Outcome = 'started' | 'refused' | 'later';
 
-/** What somebody outside wants to see of a manager. */
+/** What the checks of a simulation see of a manager. */
 export interface ManagerObserver {
   /** A log is about to be opened: the store is empty, and will be filled. */
   opens(life: ManagerLife): void;
@@ -58,7 +58,10 @@ export interface SimManagerInit {
   readonly raft: Pick<ConsensusInit, 'tickMs' | 'electionTicks'>;
 }
 
-/** A manager's host: its disk and its address outlast its process. What a daemon does is done here. */
+/**
+ * A manager's host: its disk and its address outlast its process. Does for a `Manager` what the daemon
+ * does: unlocks it, starts it again while the others do not let it in, cleans up when it is removed.
+ */
 export class SimManager {
   readonly name: string;
   readonly addr: string;
@@ -66,9 +69,9 @@ export class SimManager {
   readonly #components: SimManagerComponents;
   readonly #init: SimManagerInit;
   life: ManagerLife | undefined;
-  /** The members say that it is none any more, or it was told to leave. */
+  /** It is not to be started: it is no member any more, or is to be admitted first. */
   removed = false;
-  /** What the last life ended with, if it ended by itself. */
+  /** The error that ended the last life, if one did. */
   failure: unknown;
 
   constructor(components: SimManagerComponents, init: SimManagerInit) {
@@ -203,7 +206,7 @@ export class SimManager {
     };
   }
 
-  /** As in the product, on the simulated disk, and watched. */
+  /** `Consensus.open` as in the product, on the simulated disk, and reported to the observer. */
   #openLog(life: ManagerLife): typeof Consensus.open {
     const { observer } = this.#components;
     const { process } = life;
@@ -246,7 +249,7 @@ export class SimManager {
     };
   }
 
-  /** Its secrets, if it has any: unlocked by whoever knows what unlocked it before. */
+  /** The key file, if there is one, opened with any unlock key that users were ever told. */
   async #unlocked(life: ManagerLife, files: Files): Promise<KeyFile | undefined> {
     const { random } = life.process;
     const path = keyPath(this.name);
@@ -266,7 +269,7 @@ export class SimManager {
     setCaller(metadata, { nodeId: this.name, role, clusterId: CLUSTER_ID, addr: this.name });
   }
 
-  /** The other managers have it no more. */
+  /** It is no manager any more: what it has on disk is removed. */
   #leave(life: ManagerLife, reason: string): void {
     if (life.process.ended) return;
     this.#log('removed', reason);
@@ -302,7 +305,7 @@ export class SimManager {
 
 const NONE = Buffer.alloc(0);
 
-/** It is what this manager has on disk that keeps it from running, and not the others. */
+/** Whether the reason is on this manager's disk, and not at the others. */
 function isItsOwn(error: unknown): boolean {
   return isSwarmError(error, 'SWM_DAMAGED', 'SWM_LOCKED');
 }

@@ -6,12 +6,12 @@ import type { CertificateIdentity } from '../../../manager/types.ts';
 export interface SimSecurityInit {
   readonly path: string;
   readonly identity: CertificateIdentity;
-  /** What the secrets of this manager open its TLS key with. */
+  /** From the key file: what should open the TLS key. */
   readonly passphrase: string | undefined;
   readonly remotes: () => readonly string[];
 }
 
-/** Words in place of what nobody looks into where there are no certificates. */
+/** Nobody reads these where there are no certificates. */
 const ROOT = {
   digest: Buffer.alloc(32, 1),
   certificatePem: 'the certificate of the root',

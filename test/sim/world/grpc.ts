@@ -54,7 +54,7 @@ export class SimGrpc {
     };
   }
 
-  /** Until the process ends, or what this returns is called: then calls under way break. */
+  /** Serves until the process ends or the returned function is called; open calls break then. */
   listen(
     addr: string,
     server: Omit<SimServer, 'handlers'>,

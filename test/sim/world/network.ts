@@ -54,7 +54,7 @@ export class SimNetwork {
     return line;
   }
 
-  /** Whoever accepted these lines closes them, as if it ended. */
+  /** Closes the lines that `acceptor` has accepted, as if its process had ended. */
   hangUp(acceptor: object): void {
     for (const line of [...this.#lines]) if (line.acceptor === acceptor) line.hangUp(1);
   }

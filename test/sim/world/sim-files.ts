@@ -3,8 +3,8 @@ import type { Random } from '../../../common/random.ts';
 type Contents = Map<string, Buffer>;
 
 /**
- * The small files of one host, which are replaced as a whole. A crash leaves of one that was just
- * renamed the new content or the old.
+ * The small files of one host, each replaced as a whole. A power failure leaves a file that was just
+ * renamed with the new content or the old.
  */
 export class SimFiles {
   readonly #random: Random;
@@ -16,12 +16,12 @@ export class SimFiles {
     this.#random = components.random;
   }
 
-  /** As a process sees it. */
+  /** The content as a process sees it. */
   get(path: string): Buffer | undefined {
     return this.#volatile.get(path) ?? this.#durable.get(path);
   }
 
-  /** What a crash at this moment leaves for sure, below `dir`. */
+  /** The files below `dir`, as a crash at this moment certainly leaves them. */
   below(dir: string): Contents {
     return new Map([...this.#durable].filter(([path]) => isBelow(path, dir)));
   }

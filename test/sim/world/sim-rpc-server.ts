@@ -4,7 +4,7 @@ import type { SimGrpc, SimServer } from './grpc.ts';
 
 type Service = readonly [object, UntypedServiceImplementation];
 
-/** The server of a manager, on the simulated network. Who calls is what the caller's end says. */
+/** The server of a manager on the simulated network. The client tells who calls: see `identify`. */
 export class SimRpcServer implements RpcListener {
   readonly #grpc: SimGrpc;
   readonly #end: Omit<SimServer, 'handlers'>;
