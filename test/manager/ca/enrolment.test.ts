@@ -20,9 +20,9 @@ test('managers that do not answer are asked five times, for five seconds each', 
   const took = await clock.until(() => failed.length > 0, LIMIT_MS);
   await joining;
   assert.match(String(failed[0]), /no answer from .* within 5 s/);
-  // Five rounds of two managers, with two seconds between the rounds.
-  assert.ok(took >= 58_000, `it gave up after ${took} ms`);
-  assert.ok(asked >= 2);
+  // Five rounds of two managers, with two seconds between the rounds; a sixth would take 12 s more.
+  assert.ok(took >= 58_000 && took < 65_000, `it gave up after ${took} ms`);
+  assert.ok(asked >= 2, 'both');
   assert.equal(clock.pending, 0);
 });
 
