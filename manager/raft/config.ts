@@ -69,7 +69,7 @@ function validate(config: Config): void {
   const isSize = (value: unknown) => typeof value === 'number' && value >= 0;
   const isOptionalSize = (value: unknown) => value === undefined || isSize(value);
 
-  check(typeof config.storage === 'object', 'storage is missing');
+  check(typeof config.storage === 'object' && config.storage !== null, 'storage is missing');
   check(typeof config.random === 'function', 'random is missing, the source of randomness');
   check(config.id !== NONE, 'id 0 means no node');
   check(Number.isSafeInteger(config.id) && config.id > 0, `id ${config.id} is not in [1, 2^53)`);

@@ -193,6 +193,7 @@ test('a configuration that cannot work is refused with the rule that it breaks',
     [without('maxInflightMsgs'), /maxInflightMsgs must be/],
     [without('random'), /random is missing/],
     [without('storage'), /storage is missing/],
+    [{ storage: null as unknown as MemoryStorage }, /storage is missing/],
     [{ readOnlyOption: 'lease-based' }, /lease-based reads need checkQuorum/],
   ];
   for (const [change, rule] of cases) {
