@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { Client, credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import { SwarmError } from '../../common/errors.ts';
@@ -16,11 +17,13 @@ const TIMEOUT_MS = 5_000;
 test('an answer in time, and an error of the handler, leave nothing behind', async (t) => {
   const { clock, call, server } = await bench(t);
   server.answer = async () => ({ certificate: Buffer.from('root'), unixTimeMs: 7 });
-  const { response } = await call();
+  const { signal } = new AbortController();
+  const { response } = await call(signal);
   assert.equal(response.unixTimeMs, 7);
   server.answer = () => Promise.reject(new SwarmError('SWM_NOT_FOUND', 'there is none'));
-  await assert.rejects(call(), { code: 'SWM_NOT_FOUND', message: 'there is none' });
+  await assert.rejects(call(signal), { code: 'SWM_NOT_FOUND', message: 'there is none' });
   assert.equal(clock.pending, 0);
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
 test('who does not answer in time is not waited for, and learns that', async (t) => {
