@@ -32,14 +32,11 @@ async function listsOnlyTheManager(): Promise<void> {
 
 /** While another process of the host has `port`. */
 async function whileTaken(port: number, work: () => Promise<void>): Promise<void> {
-  const listen = `require('net').createServer().listen(${port}, () => console.log('listening'))`;
-  const start = `node -e "${listen}" </dev/null >/run/listener 2>&1 & echo $! >/run/listener.pid`;
-  const wait = 'until grep -q listening /run/listener; do sleep 0.1; done';
-  await lab.exec('worker-1', 'sh', '-c', `${start}; ${wait}`);
+  const free = await lab.occupy('worker-1', port);
   try {
     await work();
   } finally {
-    await lab.exec('worker-1', 'sh', '-c', 'kill $(cat /run/listener.pid)');
+    await free();
   }
 }
 

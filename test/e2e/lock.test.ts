@@ -261,7 +261,7 @@ function filesOf(host: string): Promise<string> {
   return lab.exec(host, 'ls', MEMBERSHIP);
 }
 
-/** Once the host says that it is locked: a daemon answers before it has looked at its disk. */
+/** Once the host says that it is locked. */
 async function unlock(host: string, unlockKey: string): Promise<CommandResult> {
   await converges(async () => assert.match(await infoOf(host), /Swarm: locked/));
   return docker(host, ['swarm', 'unlock'], `${unlockKey}\n`);
