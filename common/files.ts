@@ -1,4 +1,4 @@
-import { access, readFile, rm } from 'node:fs/promises';
+import { access, readFile, rename, rm } from 'node:fs/promises';
 import { writeFileAtomic } from './atomic-file.ts';
 
 /**
@@ -12,7 +12,10 @@ export interface Files {
   exists(path: string): Promise<boolean>;
   /** Replaces the whole file: after a crash the old content is there or the new, never a mixture. */
   write(path: string, text: string, mode: number): Promise<void>;
-  /** Removes a file, or a folder with all that is in it; nothing happens when there is neither. */
+  /**
+   * Removes a file, or a folder with all that is in it; nothing happens when there is neither. After a
+   * crash all of it is there or nothing, never a part of a folder.
+   */
   remove(path: string): Promise<void>;
 }
 
@@ -36,8 +39,23 @@ export const machineFiles: Files = {
     }
   },
   write: writeFileAtomic,
-  remove: (path) => rm(path, { recursive: true, force: true }),
+  /** Moves it aside first. What a crash leaves there is removed with the next call. */
+  async remove(path) {
+    const aside = `${path}.removed`;
+    await removeAll(aside);
+    try {
+      await rename(path, aside);
+    } catch (error) {
+      if (isMissing(error)) return;
+      throw error;
+    }
+    await removeAll(aside);
+  },
 };
+
+function removeAll(path: string): Promise<void> {
+  return rm(path, { recursive: true, force: true });
+}
 
 /** A disk that cannot be read is no proof that nothing is there. */
 function isMissing(error: unknown): boolean {
