@@ -38,19 +38,21 @@ export class ApplyThread {
 
   /**
    * Applies until nothing is left, or `deadline` (of `now`) has passed. True when there is nothing that
-   * it could go on with.
+   * it could go on with. The core hears of a message in the turn in which its last entry is applied:
+   * until then it does not campaign, for what it has not heard of may change the configuration.
    */
   run(deadline: number): boolean {
     if (!this.#begun) return true;
     while (this.#queue.length > 0) {
       const message = this.#queue[0]!;
-      while (this.#next < message.entries.length) {
-        this.#events.apply(message.entries[this.#next++]!);
-        if (this.#now() > deadline) return false;
+      const entry = message.entries[this.#next++];
+      if (entry) this.#events.apply(entry);
+      if (this.#next >= message.entries.length) {
+        this.#queue.shift();
+        this.#next = 0;
+        this.#events.done(message);
       }
-      this.#queue.shift();
-      this.#next = 0;
-      this.#events.done(message);
+      if (this.#queue.length > 0 && this.#now() > deadline) return false;
     }
     for (const waiter of this.#idle.splice(0)) waiter.resolve();
     return true;
