@@ -331,7 +331,8 @@ stop_daemon() {
 
 kill_daemon() {
   local pid; pid=$(daemon_pid "$1")
-  in_host "$1" kill -9 "$pid"
+  in_host "$1" sh -c 'kill -9 "$0" 2>/dev/null' "$pid" ||
+    die "swarmd is not running on $1; start it with: ./cluster.sh restart $1"
   wait_for "swarmd on $1 to end" daemon_gone "$1" "$pid"
 }
 

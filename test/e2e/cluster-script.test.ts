@@ -96,6 +96,7 @@ test('up again, unknown hosts and unknown verbs are refused with what to do', {
     /no host named 'nobody'; there are:/,
   );
   assert.match((await script('bogus')).stderr, /there is no verb 'bogus'/);
+  assert.match((await script('exec', 'manager')).stderr, /exec what\?/);
 });
 
 test('a host can be added, and env points a client at it', { skip }, async () => {
@@ -110,6 +111,7 @@ test('down leaves nothing, whatever was killed before', { skip }, async () => {
   const pid = (host: string, file: string) =>
     Number(readFileSync(`/var/tmp/${LAB_NAME}-lab/hosts/${host}/${file}`, 'utf8'));
   await script('kill', 'worker-1');
+  assert.match((await script('kill', 'worker-1')).stderr, /not running .*cluster\.sh restart/);
   await script('freeze', 'worker-2');
   process.kill(pid('worker-3', 'pid'), 'SIGKILL');
   process.kill(pid('manager', 'init'), 'SIGKILL');
