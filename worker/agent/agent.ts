@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { unlessAborted } from '../../common/abort.ts';
 import { type Clock, sleep } from '../../common/clock.ts';
 import { within } from '../../common/deadline.ts';
 import { errorMessage, isSwarmError, SwarmError } from '../../common/errors.ts';
@@ -217,15 +218,8 @@ export class Agent implements AgentApi {
 
   #connected(signal: AbortSignal): Promise<ManagerConnection> {
     if (this.#connection) return Promise.resolve(this.#connection);
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      const onAbort = () => reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#waiters.push((connection) => {
-        signal.removeEventListener('abort', onAbort);
-        resolve(connection);
-      });
-    });
+    const connected = new Promise<ManagerConnection>((resolve) => this.#waiters.push(resolve));
+    return unlessAborted(connected, signal);
   }
 
   async #leave(): Promise<void> {
