@@ -79,7 +79,11 @@ export function createInstruments(registry: Registry) {
       tasks: gauge('swarm_store_tasks', 'Tasks, by observed state.', 'state'),
     },
     process: {
-      cpu: gauge('process_cpu_seconds_total', 'Processor time of the daemon.'),
+      cpu: new Counter({
+        name: 'process_cpu_seconds_total',
+        help: 'Processor time of the daemon.',
+        registers,
+      }),
       start: gauge('process_start_time_seconds', 'When the daemon started, seconds of Unix.'),
       rss: gauge('process_resident_memory_bytes', 'Resident memory of the daemon.'),
       heapUsed: gauge('nodejs_heap_size_used_bytes', 'JavaScript heap in use.'),

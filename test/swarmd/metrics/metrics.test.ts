@@ -93,20 +93,26 @@ test('a node that is no manager any more has no numbers of one', async () => {
     left.join(),
   );
   assert.equal(samples.get('process_resident_memory_bytes'), 100);
+  assert.equal(samples.get('process_cpu_seconds_total'), facts.cpuSeconds, 'not added up');
 });
 
-test('docs/metrics.md has every metric, and no other', async () => {
+test('docs/metrics.md has every metric with its kind, and no other', async () => {
   const metrics = new Metrics({
     clock: systemClock,
     manager: () => undefined,
     process: () => facts,
   });
   const text = await metrics.scrape();
-  const known = Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name]) => name as string);
+  const known = Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, ...type]) =>
+    type.join(' '),
+  );
   const docs = await readFile('docs/metrics.md', 'utf8');
   const rows = docs.split('\n').filter((line) => line.startsWith('| `'));
   const documented = rows.flatMap((row) =>
-    Array.from((row.split('|')[1] ?? '').matchAll(/`(\w+)[^`]*`/g), ([, name]) => name as string),
+    Array.from(
+      (row.split('|')[1] ?? '').matchAll(/`(\w+)[^`]*`/g),
+      ([, name]) => `${name} ${row.split('|')[2]?.trim()}`,
+    ),
   );
   assert.deepEqual(documented.sort(), known.sort());
 });
