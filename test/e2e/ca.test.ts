@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -54,11 +54,11 @@ test('the root is rotated while a service is used, and tokens with it', { skip }
     assert.notEqual((await tokens())[role], oldTokens[role]);
   }
   // The same by Docker's own command line.
-  const docker = await dockerOn('manager-1', ['swarm', 'ca', '--rotate', '--quiet']);
+  const docker = await lab.docker('manager-1', ['swarm', 'ca', '--rotate', '--quiet']);
   assert.equal(docker.code, 0, docker.stderr);
   assert.notEqual(await root('manager-1'), newRoot);
   assert.equal(
-    (await dockerOn('manager-1', ['swarm', 'ca'])).stdout.trim(),
+    (await lab.docker('manager-1', ['swarm', 'ca'])).stdout.trim(),
     await root('manager-1'),
   );
 });
@@ -273,7 +273,7 @@ async function tlsStatus(host = 'manager-1'): Promise<string[]> {
 }
 
 async function inspectSwarm(host: string): Promise<SwarmObject> {
-  const { stdout } = await dockerOn(host, ['info', '--format', '{{json .Swarm.Cluster}}']);
+  const { stdout } = await lab.docker(host, ['info', '--format', '{{json .Swarm.Cluster}}']);
   return JSON.parse(stdout);
 }
 
@@ -295,14 +295,4 @@ function join(host: string, token: string): Promise<CommandResult> {
 
 async function removeDown(): Promise<void> {
   await converges(() => lab.swarmctl('manager-1', 'node', 'rm', 'worker-1'));
-}
-
-function dockerOn(host: string, args: readonly string[]): Promise<CommandResult> {
-  return new Promise((resolve) => {
-    const options = { timeout: 120_000 };
-    execFile('docker', ['-H', lab.socket(host), ...args], options, (error, stdout, stderr) => {
-      const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
-      resolve({ stdout: stdout.trimEnd(), stderr: stderr.trimEnd(), code });
-    });
-  });
 }

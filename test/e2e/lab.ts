@@ -9,7 +9,8 @@ export const SCRIPT = fileURLToPath(new URL('../../cluster.sh', import.meta.url)
 /** Labs of different names do not meet: two runs at a time need two. */
 export const LAB_NAME = process.env['SWARM_LAB'] ?? 'e2e';
 const LAB_DIR = `/var/tmp/${LAB_NAME}-lab`;
-const COMMAND_TIMEOUT_MS = 180_000;
+/** Ends what hangs; no measure of speed, since the machine may be busy. */
+const COMMAND_TIMEOUT_MS = 300_000;
 /** How long a swarm on a busy machine may take to show what a command asked for. */
 export const CONVERGENCE_MS = 120_000;
 
@@ -110,6 +111,11 @@ export class Lab {
 
   trySwarmctl(host: string, ...args: string[]): Promise<CommandResult> {
     return this.tryExec(host, 'swarmctl', ...args);
+  }
+
+  /** Docker's own command line, run outside of the host that it talks to. */
+  docker(host: string, args: readonly string[], stdin = ''): Promise<CommandResult> {
+    return run('docker', ['-H', this.socket(host), ...args], stdin);
   }
 
   /** From the machine outside the swarm. */
@@ -225,17 +231,21 @@ export function script(...args: string[]): Promise<CommandResult> {
 }
 
 function scriptWith(stdin: string, ...args: string[]): Promise<CommandResult> {
+  return run(SCRIPT, args, stdin);
+}
+
+function run(file: string, args: readonly string[], stdin: string): Promise<CommandResult> {
   return new Promise((resolve) => {
     const options = {
       env: labEnv(),
       timeout: COMMAND_TIMEOUT_MS,
       maxBuffer: 64 * 1024 * 1024,
     };
-    const child = execFile(SCRIPT, args, options, (error, stdout, stderr) => {
+    const child = execFile(file, [...args], options, (error, stdout, stderr) => {
       const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
       resolve({ stdout: stdout.trimEnd(), stderr: stderr.trimEnd(), code });
     });
-    // A verb that ends before it has read what there is to read has still done its work.
+    // What ends before it has read what there is to read has still done its work.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(stdin);
   });

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { systemRandom } from '../../common/random.ts';
 import { KeyFile } from '../../manager/ca/key-file.ts';
@@ -49,24 +48,24 @@ test('a killed manager comes back locked, and its containers run on', { skip }, 
     ['service', 'ls'],
     ['swarm', 'unlock-key'],
   ]) {
-    const refused = await docker('manager-2', command);
+    const refused = await lab.docker('manager-2', command);
     assert.deepEqual([refused.code, refused.stderr.includes(LOCKED)], [1, true], command.join());
   }
-  const leaving = await docker('manager-2', ['swarm', 'leave']);
+  const leaving = await lab.docker('manager-2', ['swarm', 'leave']);
   assert.match(leaving.stderr, /Swarm is encrypted and locked/);
   assert.deepEqual(await containers('manager-2'), running);
 });
 
 test('the right key unlocks it, and no other', { skip }, async () => {
-  const wrong = await docker('manager-2', ['swarm', 'unlock'], `SWMKEY-1-${'A'.repeat(43)}\n`);
+  const wrong = await lab.docker('manager-2', ['swarm', 'unlock'], `SWMKEY-1-${'A'.repeat(43)}\n`);
   assert.equal(wrong.code, 1);
   assert.match(wrong.stderr, /swarm could not be unlocked: invalid key provided/);
-  const right = await docker('manager-2', ['swarm', 'unlock'], `${key}\n`);
+  const right = await lab.docker('manager-2', ['swarm', 'unlock'], `${key}\n`);
   assert.deepEqual([right.code, right.stderr], [0, '']);
   await converges(async () =>
     assert.match(await lab.swarmctl('manager-2', 'node', 'ls'), readyManager('manager-2')),
   );
-  const again = await docker('manager-2', ['swarm', 'unlock'], `${key}\n`);
+  const again = await lab.docker('manager-2', ['swarm', 'unlock'], `${key}\n`);
   assert.match(again.stderr, /swarm is not locked/);
 });
 
@@ -197,13 +196,13 @@ test('a lost manager comes back, is unlocked, and is one again', { skip }, async
 test('a backup is recovered on another machine, at another address', { skip }, async () => {
   const tar = (await lab.exec('manager-2', 'base64', '-w0', BACKUP)).trim();
   await lab.verb('kill', 'manager-2');
-  await pipe('manager-3', ['sh', '-c', `base64 -d > ${BACKUP}`], tar);
+  await lab.tryExecWith(tar, 'manager-3', 'sh', '-c', `base64 -d > ${BACKUP}`);
   const addresses = ['--advertise-addr', lab.address('manager-3')];
   const recover = ['swarmctl', 'swarm', 'recover', BACKUP, ...addresses, '--yes'];
-  const wrong = await pipe('manager-3', recover, `SWMKEY-1-${'A'.repeat(43)}\n`);
+  const wrong = await lab.tryExecWith(`SWMKEY-1-${'A'.repeat(43)}\n`, 'manager-3', ...recover);
   assert.match(wrong.stderr, /invalid key provided/);
   assert.match(await infoOf('manager-3'), /Swarm: inactive/);
-  const done = await pipe('manager-3', recover, `${key}\n`);
+  const done = await lab.tryExecWith(`${key}\n`, 'manager-3', ...recover);
   assert.equal(done.code, 0, done.stderr);
   assert.match(done.stdout, /becomes the only manager of the swarm in the backup/);
   await converges(async () =>
@@ -226,7 +225,7 @@ test('a backup is recovered on another machine, at another address', { skip }, a
 });
 
 async function infoOf(host: string): Promise<string> {
-  return (await docker(host, ['info'])).stdout;
+  return (await lab.docker(host, ['info'])).stdout;
 }
 
 async function containers(host: string): Promise<string[]> {
@@ -264,26 +263,5 @@ function filesOf(host: string): Promise<string> {
 /** Once the host says that it is locked. */
 async function unlock(host: string, unlockKey: string): Promise<CommandResult> {
   await converges(async () => assert.match(await infoOf(host), /Swarm: locked/));
-  return docker(host, ['swarm', 'unlock'], `${unlockKey}\n`);
-}
-
-function docker(host: string, args: readonly string[], stdin = ''): Promise<CommandResult> {
-  return command('docker', ['-H', lab.socket(host), ...args], stdin);
-}
-
-/** Runs a command inside a host, with standard input. */
-function pipe(host: string, args: readonly string[], stdin: string): Promise<CommandResult> {
-  return lab.tryExecWith(stdin, host, ...args);
-}
-
-function command(file: string, args: readonly string[], stdin: string): Promise<CommandResult> {
-  return new Promise((resolve) => {
-    const child = execFile(file, [...args], { timeout: 60_000 }, (error, stdout, stderr) => {
-      const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
-      resolve({ stdout, stderr, code });
-    });
-    // One that does not ask leaves it unread.
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(stdin);
-  });
+  return lab.docker(host, ['swarm', 'unlock'], `${unlockKey}\n`);
 }
