@@ -1,7 +1,7 @@
 import { chmod, chown, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { ListenOptions, Socket } from 'node:net';
+import { connect, type ListenOptions, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { cannotListen, type ListenFailure } from '../../common/listen-error.ts';
 import type { Startable } from '../../common/startable.ts';
@@ -61,7 +61,10 @@ export class Listener implements Startable {
       await this.#listen({ host, port }, `${host}:${port}`);
       return;
     }
-    // What a daemon that was killed left behind would be in the way.
+    // A socket that a killed daemon left behind would be in the way; one that answers is in use.
+    if (await answers(address.path)) {
+      throw cannotListen(address.path, new Error('EADDRINUSE'), this.#role);
+    }
     await rm(address.path, { force: true });
     await this.#listen({ path: address.path }, address.path);
     await chmod(address.path, 0o660);
@@ -84,6 +87,17 @@ export class Listener implements Startable {
       });
     });
   }
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }
 
 /**

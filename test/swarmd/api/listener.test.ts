@@ -50,6 +50,20 @@ test('where the API cannot listen it says why, and which option says where', asy
   });
 });
 
+test('the socket of a daemon that runs is not taken from it', async (t) => {
+  const { node, socketPath, request } = await serve(t);
+  const second = createApiServer(
+    { node, clock: systemClock },
+    { listen: [{ kind: 'unix', path: socketPath }] },
+  );
+  onEnd(t, () => second.stop());
+  await assert.rejects(second.start(), {
+    message: `the API cannot listen on ${socketPath}: another process already listens there`,
+  });
+  const ping = request('GET', '/_ping');
+  assert.equal((await answered(ping)).statusCode, 200);
+});
+
 test('stopping ends the open streams', async (t) => {
   const directory = await tempDir(t);
   const path = join(directory, 'swarmd.sock');
