@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { unlessAborted } from '../common/abort.ts';
 import type { Clock } from '../common/clock.ts';
 import { errorMessage } from '../common/errors.ts';
@@ -7,7 +8,7 @@ import { TriggerLoop } from '../common/trigger-loop.ts';
 import type { Node } from '../proto/gen/swarm/objects.ts';
 import { NodeRole } from '../proto/gen/swarm/types.ts';
 import type { ConsensusApi } from './consensus/types.ts';
-import type { Commit, ReadTx, Store } from './store/types.ts';
+import type { Commit, Store } from './store/types.ts';
 
 const RETRY_MS = 5_000;
 
@@ -90,12 +91,17 @@ export class RoleManager implements Startable {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { store, consensus } = this.#components;
-    const look = (tx: ReadTx) => nextRoleChanges(tx.all('node'), consensus.members());
-    for (const change of store.view(look)) {
+    for (const change of this.#next()) {
       if (signal.aborted) return;
-      await this.#carryOut(change, signal);
+      // The change before this one took time, in which a user may have decided otherwise.
+      const isStillNext = this.#next().some((next) => isDeepStrictEqual(next, change));
+      if (isStillNext) await this.#carryOut(change, signal);
     }
+  }
+
+  #next(): readonly RoleChange[] {
+    const { store, consensus } = this.#components;
+    return store.view((tx) => nextRoleChanges(tx.all('node'), consensus.members()));
   }
 
   async #carryOut(change: RoleChange, signal: AbortSignal): Promise<void> {

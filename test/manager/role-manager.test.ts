@@ -82,6 +82,35 @@ test('a removal that is refused is tried again after 5 s', async (t) => {
   );
 });
 
+test('a manager that is promoted again while another is removed stays', async (t) => {
+  const clock = new VirtualClock();
+  const { store } = localStore(clock);
+  const demoted = ['a', 'b'].map((id) => node(id, MANAGER, WORKER));
+  await store.update((tx) => {
+    for (const one of demoted) tx.create('node', one);
+  });
+  let members = [member(1, 'a'), member(2, 'b')];
+  const consensus = {
+    members: () => members,
+    onMembers: () => () => undefined,
+    removeMember: async (raftId: number) => {
+      members = members.filter((each) => each.raftId !== raftId);
+      await store.update((tx) => {
+        const { meta } = tx.get('node', 'b')!;
+        tx.update('node', { ...node('b', MANAGER, MANAGER), meta });
+      });
+    },
+  };
+  const roles = new RoleManager({ store, consensus, clock, logger: silentLogger });
+  await roles.start();
+  onEnd(t, () => roles.stop());
+  await settle();
+  assert.deepEqual(
+    members.map(({ nodeId }) => nodeId),
+    ['b'],
+  );
+});
+
 test('the status of managers follows the members', async () => {
   const { store } = localStore();
   await store.update((tx) => {
