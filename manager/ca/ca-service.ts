@@ -79,8 +79,6 @@ export class CertificateAuthority {
   async #admit(request: IssueNodeCertificateRequest, token: string): Promise<string> {
     const { store, random, logger } = this.#components;
     const role = roleOfToken(this.#cluster(), token);
-    const known = store.view((tx) => admittedIn(tx, request.csr, role));
-    if (known) return known.id;
     const nodeId = newId(random);
     const { certificate, root } = await this.#sign(request, nodeId, role);
     const admitted = await store.update((tx) => {

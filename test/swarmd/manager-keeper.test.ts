@@ -93,6 +93,7 @@ test('one that is removed because it leaves does not come in again', async (t) =
   await bench.keeper.start(RESTART);
   await bench.keeper.leaveRaft(false);
   bench.made[0]!.init.onRemoved?.();
+  await bench.idle();
   await bench.keeper.close();
   await bench.keeper.stop();
   assert.deepEqual(bench.calls, ['start', 'leave', 'stop']);
@@ -119,6 +120,7 @@ test('one whose disk failed goes on from it, with the key that it was locked wit
   await eventually(() => assert.ok(bench.keeper.manager));
   assert.deepEqual(bench.made[1]!.init.mode, RESTART);
   assert.deepEqual(bench.calls, ['start', 'stop', 'start']);
+  bench.heldUnlockKey = Buffer.from('another key');
   await bench.keeper.close();
   await bench.keeper.stop();
   assert.deepEqual(bench.keeper.unlockKey, bench.heldUnlockKey, 'for the next start');
