@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { type Clock, systemClock } from '../../common/clock.ts';
+import { formatUnlockKey } from '../../manager/ca/index.ts';
 import { parseUnlockKey, readManagerKeys, SecurityConfig } from '../../manager/index.ts';
 import { ClusterSpec } from '../../proto/gen/swarm/specs.ts';
 import { eventually } from '../support/eventually.ts';
@@ -43,6 +45,17 @@ test('a cluster that begins locked, and a manager that joins it', async (t) => {
   });
   const again = await reload(t, second, key);
   assert.equal(await again.manager.unlockKey(), await first.manager.unlockKey());
+});
+
+test('the only manager takes a new key as soon as that was asked for', async (t) => {
+  // The time for which it would wait for that is never over here.
+  const setTimer: Clock['setTimer'] = (ms, fn) =>
+    Math.round(ms) === 5_000 ? { cancel: () => {} } : systemClock.setTimer(ms, fn);
+  const only = await bootstrapNode(t, LOCKING, { ...systemClock, setTimer });
+  await eventually(() => isLocked(only));
+  await setAutolock(only, true, { managerUnlockKey: true });
+  const key = await only.manager.unlockKey();
+  await eventually(() => assert.equal(formatUnlockKey(only.manager.heldUnlockKey!), key));
 });
 
 test('autolock goes on, takes another key, and goes off', async (t) => {
