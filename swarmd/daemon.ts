@@ -28,7 +28,8 @@ const DEFAULT_METRICS_PORT = 9323;
 
 /**
  * One node: engine, network driver, membership and API. They start in the order in which they need
- * each other; the API answers as soon as the engine has taken over what runs.
+ * each other; the API answers as soon as the engine has taken over what runs, and not before the node
+ * has looked at its disk: nobody is told that nothing is locked while that is not known yet.
  */
 export class Daemon implements Startable {
   readonly #logger: Logger;
