@@ -49,11 +49,16 @@ export class TriggerLoop implements Startable {
     this.#trigger.fire();
   }
 
-  /** Calls `fire` after `ms`. A second call replaces the first. */
+  /**
+   * Calls `fire` after `ms`, rounded up to whole milliseconds, at least one. A second call replaces the
+   * first. (Timers may be early by a fraction of a millisecond. An `act` that asks for the rest of a
+   * period would otherwise be called without end for a rest too small to move the clock.)
+   */
   fireIn(ms: number): void {
     this.#timer?.cancel();
     if (this.#abort.signal.aborted) return;
-    this.#timer = this.#clock.setTimer(ms, () => this.#trigger.fire());
+    const delay = Math.max(1, Math.ceil(ms));
+    this.#timer = this.#clock.setTimer(delay, () => this.#trigger.fire());
   }
 
   async #run(signal: AbortSignal): Promise<void> {

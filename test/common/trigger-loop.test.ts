@@ -154,3 +154,32 @@ async function startLoop(t: TestContext) {
   await settle();
   return { clock, loop, acts, failures };
 }
+
+test('the rest of a period moves the clock, however small it is', async (t) => {
+  const clock = new VirtualClock();
+  // As the timers of Node, which may be early by less than a millisecond.
+  const early = {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    setTimer: (ms: number, fn: () => void) => clock.setTimer(ms - 0.4, fn),
+  };
+  const until = early.monotonic() + 500;
+  const looks: number[] = [];
+  const loop = new TriggerLoop(
+    { clock: early },
+    {
+      act: async () => {
+        const rest = until - early.monotonic();
+        // More of them would be without end.
+        if (looks.push(rest) < 5 && rest > 0) loop.fireIn(rest);
+      },
+      retryMs: RETRY_MS,
+      onFailure: assert.ifError,
+    },
+  );
+  await loop.start();
+  onEnd(t, () => loop.stop());
+  await clock.advance(1_000);
+  assert.equal(looks.length, 3);
+  assert.ok(looks[2]! <= 0);
+});
