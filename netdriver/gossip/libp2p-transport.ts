@@ -2,7 +2,6 @@ import './polyfill.ts';
 import { setMaxListeners } from 'node:events';
 import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub';
 import { noise } from '@chainsafe/libp2p-noise';
-import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
 import { identify } from '@libp2p/identify';
 import type { Connection, PeerId, Stream } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
@@ -19,6 +18,7 @@ import type { GossipPeer } from '../../proto/gen/swarm/dispatcher.ts';
 import type { SwarmIdentity } from '../types.ts';
 import { RECONNECT_MAX_MS, RECONNECT_MIN_MS, SYNC_BYTES_MAX } from './constants.ts';
 import { muxer } from './muxer.ts';
+import { gossipPrivateKey } from './peer-id.ts';
 import { peersToDial } from './peers-to-dial.ts';
 import type { GossipTransport, RequestProtocol, TransportHandlers } from './transport.ts';
 
@@ -167,7 +167,7 @@ export class Libp2pTransport implements GossipTransport {
     const deny = (peerId: PeerId) => !this.nodeIds.has(peerId.toString());
     try {
       return await createLibp2p<Services>({
-        privateKey: await generateKeyPairFromSeed('Ed25519', this.identity.gossipKey),
+        privateKey: gossipPrivateKey(this.identity.gossipKey),
         addresses: {
           listen: [toMultiaddr(host, port)],
           announce: [toMultiaddr(this.identity.advertiseAddr, port)],
