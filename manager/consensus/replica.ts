@@ -1,4 +1,5 @@
 import { type Entry, type Message, MessageType, type ReadState, type SoftState } from 'raft-ts';
+import type { Timer } from '../../common/clock.ts';
 import type { SwarmError } from '../../common/errors.ts';
 import { nextTurn } from '../../common/turns.ts';
 import * as defaults from './constants.ts';
@@ -17,6 +18,9 @@ import { SnapshotExchange } from './snapshot-exchange.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 import { type AppliedState, type Capture, Snapshotter } from './snapshotter.ts';
 import { Transport } from './transport.ts';
+
+/** How many times the shortest election timeout a removed manager stays at most: two of the longest. */
+const FAREWELL_ELECTIONS = 4;
 
 export interface ReplicaEvents {
   /** At the beginning of each turn of the loop. */
@@ -58,6 +62,7 @@ export class Replica {
   readonly #closing = new AbortController();
   #lastChangeIndex = 0;
   #isLoaded = false;
+  #farewell: Timer | undefined;
 
   constructor(
     components: ConsensusComponents,
@@ -143,6 +148,7 @@ export class Replica {
   /** Says nothing to anybody any more, and `reason` to those who ask. */
   silence(reason: SwarmError): void {
     this.#closing.abort(reason);
+    this.#farewell?.cancel();
     this.#failover.stop();
     this.loop.halt();
     this.#transport.close();
@@ -244,8 +250,22 @@ export class Replica {
     for (const { nodeId: raftId } of change.changes) {
       if (!this.membership.isRemoved(raftId)) continue;
       this.peers.dismiss(raftId);
-      if (raftId === this.raftId) this.#events.removed();
+      if (raftId === this.raftId) this.#onOwnRemoval();
     }
+  }
+
+  /**
+   * The others may not know yet that the removal is committed: a leader that applies its own has only
+   * just decided so, and the messages that say it may get lost. As long as they do not know, the vote of
+   * this manager counts, and they may have no quorum without it. So it stays until one of them says
+   * that it was removed, or until each of them has had time to stand for election.
+   */
+  #onOwnRemoval(): void {
+    // After a restart they have had time enough.
+    if (!this.#isLoaded) return this.#events.removed();
+    const { clock } = this.#components;
+    const ms = FAREWELL_ELECTIONS * defaults.electionMs(this.#init);
+    this.#farewell ??= clock.setTimer(ms, () => this.#events.removed());
   }
 
   async #restore(manifest: SnapshotManifest): Promise<void> {

@@ -128,3 +128,21 @@ test('a manager that was just locked survives a power failure', async () => {
     assert.ok(await cluster.world.until(() => cluster.isSettled(), 30_000), 'settled');
   }
 });
+
+// Found by seed 8852: the demoted manager came to lead, decided on its own removal, and was gone before
+// it had told. The others were a quorum, and did not know it.
+test('a manager that dies in the middle of a demotion leaves a quorum', async () => {
+  for (let ms = 40; ms < 80; ms++) {
+    const cluster = await newCluster(4, ms + 1);
+    const demoted = cluster.leader()!;
+    const demoting = cluster.demote(demoted.name).catch(() => undefined);
+    const isHandedOver = () => (cluster.leader() ?? demoted) !== demoted;
+    assert.ok(await cluster.world.until(isHandedOver, 20_000, 1), 'handed over');
+    await cluster.world.until(() => false, ms, 1);
+    cluster.leader()?.crash(false);
+    const isRemoved = () => demoted.removed && cluster.leader() !== undefined;
+    assert.ok(await cluster.world.until(isRemoved, 30_000), `removed, ${ms} ms later`);
+    await demoting;
+    await write(cluster, 1);
+  }
+});
