@@ -26,7 +26,9 @@ if (values.help || noLab) {
   console.error(values.help ? USAGE : noLab);
   process.exitCode = 2;
 } else {
-  const lab = await Lab.up({ managers: 1, workers: 1 });
+  // A daemon that starts slowly is not to lose its tasks to another node.
+  const initFlags = ['--dispatcher-heartbeat', '1m'];
+  const lab = await Lab.up({ managers: 1, workers: 1, initFlags });
   try {
     await furnish(lab);
     for (const host of values.host) await walk(lab, host);
