@@ -262,7 +262,10 @@ export class Replica {
    */
   #onOwnRemoval(): void {
     // After a restart they have had time enough.
-    if (!this.#isLoaded) return this.#events.removed();
+    if (!this.#isLoaded) {
+      this.#events.removed();
+      return;
+    }
     const { clock } = this.#components;
     const ms = FAREWELL_ELECTIONS * defaults.electionMs(this.#init);
     this.#farewell ??= clock.setTimer(ms, () => this.#events.removed());
