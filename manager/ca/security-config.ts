@@ -24,8 +24,6 @@ import { tryEach } from './try-each.ts';
 import { withdraw } from './withdrawal.ts';
 import { createCertificateRequest } from './x509.ts';
 
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 export interface SecurityConfigComponents extends EnrolmentComponents {
   /** The managers known now, `host:port`: whom to ask for a renewal. */
   readonly remotes: () => readonly string[];
@@ -295,12 +293,7 @@ export class SecurityConfig implements SecurityConfigApi, Startable {
   #schedule(delayMs: number): void {
     if (!this.#running) return;
     this.#timer?.cancel();
-    // Timers of Node end at 24.8 days; a longer wait continues where the first one ended.
-    const wait = Math.min(delayMs, MAX_TIMER_MS);
-    this.#timer = this.#components.clock.setTimer(wait, () => {
-      if (wait < delayMs) this.#schedule(delayMs - wait);
-      else this.#renewOnSchedule();
-    });
+    this.#timer = this.#components.clock.setTimer(delayMs, () => this.#renewOnSchedule());
   }
 
   #renewOnSchedule(): void {

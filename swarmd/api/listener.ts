@@ -1,9 +1,10 @@
 import { chmod, chown, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { connect, type ListenOptions, type Socket } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { cannotListen, type ListenFailure } from '../../common/listen-error.ts';
+import { socketAnswers } from '../../common/socket-answers.ts';
 import type { Startable } from '../../common/startable.ts';
 import { upgradeListener } from './http/upgrade.ts';
 
@@ -62,7 +63,7 @@ export class Listener implements Startable {
       return;
     }
     // A socket that a killed daemon left behind would be in the way; one that answers is in use.
-    if (await answers(address.path)) {
+    if (await socketAnswers(address.path)) {
       throw cannotListen(address.path, new Error('EADDRINUSE'), this.#role);
     }
     await rm(address.path, { force: true });
@@ -87,18 +88,6 @@ export class Listener implements Startable {
       });
     });
   }
-}
-
-/** Also true of a process that is too busy to accept (EAGAIN). */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EAGAIN'));
-  });
 }
 
 /**

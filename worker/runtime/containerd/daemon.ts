@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 // Not the clock's `sleep`: its timers are unreferenced, and Node would exit while only this waits.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../../common/clock.ts';
 import { SwarmError } from '../../../common/errors.ts';
 import type { Logger } from '../../../common/logger.ts';
+import { socketAnswers } from '../../../common/socket-answers.ts';
 import { type ContainerdPaths, containerdConfig, containerdPaths } from './config.ts';
 
 const START_TIMEOUT_MS = 15_000;
@@ -40,7 +40,7 @@ export class PrivateContainerd {
 
   /** Resolves when it answers on its socket; returns at once when it does already. */
   async ensure(): Promise<void> {
-    if (await answers(this.paths.socket)) return;
+    if (await socketAnswers(this.paths.socket)) return;
     const pid = await this.#runningPid();
     if (pid === undefined) await this.#spawn();
     await this.#untilItAnswers();
@@ -86,7 +86,7 @@ export class PrivateContainerd {
 
   async #untilItAnswers(): Promise<void> {
     const deadline = this.#clock.monotonic() + START_TIMEOUT_MS;
-    while (!(await answers(this.paths.socket))) {
+    while (!(await socketAnswers(this.paths.socket))) {
       const dead = (await this.#runningPid()) === undefined;
       if (dead || this.#clock.monotonic() > deadline) {
         const log = await tailOf(this.paths.logFile);
@@ -108,17 +108,6 @@ export class PrivateContainerd {
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
     return command.includes(this.paths.configFile) ? pid : undefined;
   }
-}
-
-function answers(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(socket);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
 }
 
 function isAlive(pid: number): boolean {
